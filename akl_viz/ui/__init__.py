@@ -1,0 +1,1 @@
+"""Streamlit: widgets, components, cache doors and the page catalog."""
