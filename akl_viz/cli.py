@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,7 +83,7 @@ def run_models(arguments: argparse.Namespace) -> None:
     """Print the bundled models, as a table or as JSON."""
     from akl_viz.models import bundled_models
 
-    rows = [model.as_dict() for model in bundled_models()]
+    rows = [asdict(model) for model in bundled_models()]
     if arguments.json:
         _print(json.dumps(rows, indent=1))
         return

@@ -72,7 +72,7 @@ def imported_modules(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             if node.module == "akl_viz":
-                names |= {f"akl_viz.{alias.name}" for alias in node.names}
+                names |= {f"akl_viz.{alias.name}" for alias in node.names if not alias.name.startswith("__")}
     return names
 
 

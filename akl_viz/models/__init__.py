@@ -1,0 +1,70 @@
+"""From a model reference to logits: references, checkpoints, devices, vocabularies, tokens.
+
+Importing this package loads neither torch nor transformers: each name is fetched on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from akl_viz.models.bundled import BundledModel, bundled_models
+    from akl_viz.models.checkpoint import Checkpoint, load_checkpoint
+    from akl_viz.models.device import resolve_device, resolve_dtype
+    from akl_viz.models.logits import LogitBlocks, logit_blocks
+    from akl_viz.models.memory import MemoryPlan, memory_plan
+    from akl_viz.models.pool import ModelPool
+    from akl_viz.models.reference import Policy, Reference, parse_reference
+    from akl_viz.models.text import Encoded, encode
+    from akl_viz.models.token_labels import token_label
+    from akl_viz.models.vocab import match_vocabularies
+
+__all__ = [
+    "BundledModel",
+    "Checkpoint",
+    "Encoded",
+    "LogitBlocks",
+    "MemoryPlan",
+    "ModelPool",
+    "Policy",
+    "Reference",
+    "bundled_models",
+    "encode",
+    "load_checkpoint",
+    "logit_blocks",
+    "match_vocabularies",
+    "memory_plan",
+    "parse_reference",
+    "resolve_device",
+    "resolve_dtype",
+    "token_label",
+]
+
+_HOMES = {
+    "BundledModel": "bundled",
+    "bundled_models": "bundled",
+    "Checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoint",
+    "MemoryPlan": "memory",
+    "memory_plan": "memory",
+    "resolve_device": "device",
+    "resolve_dtype": "device",
+    "LogitBlocks": "logits",
+    "logit_blocks": "logits",
+    "ModelPool": "pool",
+    "Policy": "reference",
+    "Reference": "reference",
+    "parse_reference": "reference",
+    "Encoded": "text",
+    "encode": "text",
+    "token_label": "token_labels",
+    "match_vocabularies": "vocab",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name from the module that holds it (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"akl_viz.models.{_HOMES[name]}"), name)

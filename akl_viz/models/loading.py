@@ -1,0 +1,167 @@
+"""The calls into transformers, and what their failures mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from akl_viz.errors import CheckpointUnavailable
+from akl_viz.models.reference import SMOLLM2_REMEDY
+from akl_viz.models.source import Source
+
+_CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "seq_length", "n_ctx")
+_UNBOUNDED_CONTEXT = 2048
+"""Context of models whose positions have no end (ALiBi) and whose configuration names none."""
+
+
+def build_plan(source: Source) -> tuple[Any, Any]:
+    """Find the model class that transformers has for a configuration; nothing is built yet.
+
+    Returns:
+        The configuration and the class; both None for the GGUF file, which carries its own.
+
+    Raises:
+        CheckpointUnavailable: no such class, a configuration it refuses, or a model that has no key-value cache.
+    """
+    if source.place.suffix == ".gguf":
+        return None, None
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    kind = source.config.get("model_type")
+    path = source.place / "config.json"
+    if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise CheckpointUnavailable(
+            f"{path} names the model type {kind!r}, which is no causal language model of the installed transformers: "
+            "use a model of a built-in type, or a newer transformers."
+        )
+    try:
+        config = AutoConfig.from_pretrained(source.place, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise CheckpointUnavailable(
+            f"{path} describes no model that can be built: copy it again from where the checkpoint came from."
+        ) from error
+    model_class = AutoModelForCausalLM._model_mapping[type(config)]
+    if getattr(model_class, "_is_stateful", False):
+        raise CheckpointUnavailable(
+            f"{path} describes a recurrent model ({kind}), whose state cannot be carried from block to block: "
+            "use a transformer."
+        )
+    return config, model_class
+
+
+def load_model(source: Source, plan: tuple[Any, Any], dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """Load a causal language model from safetensors (or the one GGUF file) on the CPU.
+
+    Returns:
+        The model, and transformers' report of missing, unexpected and mismatched tensors.
+    """
+    options: dict[str, Any] = {
+        "dtype": dtype,
+        "local_files_only": True,
+        "trust_remote_code": False,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,
+    }
+    config, model_class = plan
+    if config is None:
+        return _load_gguf(source.place, options)
+    # Without a choice of ours the configuration could name an attention kernel to be fetched from the hub.
+    attention = "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+    model, report = model_class.from_pretrained(
+        source.place, config=config, use_safetensors=True, attn_implementation=attention, **options
+    )
+    return model, report
+
+
+def load_tokenizer(source: Source) -> Any:
+    """Load a fast tokenizer.
+
+    Raises:
+        CheckpointUnavailable: there is none, or it does not say which stretch of text a token stands for.
+    """
+    from transformers import AutoTokenizer
+
+    folder, extra = source.place, {}
+    if folder.suffix == ".gguf":
+        folder, extra = folder.parent, {"gguf_file": folder.name}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, use_fast=True, local_files_only=True, trust_remote_code=False, **extra
+        )
+    except Exception as error:
+        if extra and not _has_gguf():
+            raise _no_gguf() from error
+        raise CheckpointUnavailable(
+            f"The tokenizer in {folder} cannot be read: copy tokenizer.json and tokenizer_config.json there "
+            "(tokenizer.save_pretrained(folder))."
+        ) from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise CheckpointUnavailable(
+            f"The tokenizer in {folder} is a slow one, which does not say where in the text its tokens lie: "
+            "save it as a fast one (tokenizer.json)."
+        )
+    return tokenizer
+
+
+def vocabulary_rows(model: Any) -> int:
+    """Number of logits per position: rows of the output embedding."""
+    head = model.get_output_embeddings()
+    weight = getattr(head, "weight", None)
+    return int(weight.shape[0] if weight is not None else model.config.get_text_config().vocab_size)
+
+
+def context_length(model: Any, tokenizer: Any) -> int:
+    """Most tokens the model was made for, by its configuration, else by its tokenizer."""
+    config = model.config.get_text_config()
+    for name in _CONTEXT_FIELDS:
+        value = getattr(config, name, None)
+        if isinstance(value, int) and value > 0:
+            return value
+    limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
+    return limit if 0 < limit < 10**7 else _UNBOUNDED_CONTEXT
+
+
+def explain(error: Exception, place: str) -> CheckpointUnavailable:
+    """What an error that no check foresaw means to a user; the error itself is chained for the log."""
+    if isinstance(error, MemoryError):
+        return CheckpointUnavailable(f"{place} did not fit into memory: choose a smaller dtype or model.")
+    if isinstance(error, ImportError):
+        return CheckpointUnavailable(
+            f"{place} needs the package {error.name or 'named in the log'}, which is not installed: "
+            "install it, or use another model."
+        )
+    return CheckpointUnavailable(
+        f"{place} could not be loaded ({type(error).__name__}; the log has the details): "
+        "check that config.json and the weights belong together, or copy the checkpoint again."
+    )
+
+
+def _load_gguf(file: Path, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Load the one GGUF file we ship a recipe for; its quantised weights are expanded to the dtype."""
+    from transformers import AutoModelForCausalLM, modeling_gguf_pytorch_utils
+
+    if not _has_gguf():
+        raise _no_gguf()
+    reader: Any = modeling_gguf_pytorch_utils
+    loader: Any = AutoModelForCausalLM
+    bar, reader.tqdm = reader.tqdm, lambda tensors, **words: tensors  # this bar has no switch of its own
+    try:
+        model, report = loader.from_pretrained(file.parent, gguf_file=file.name, attn_implementation="sdpa", **options)
+    finally:
+        reader.tqdm = bar
+    return model, report
+
+
+def _has_gguf() -> bool:
+    """Whether the package that reads GGUF files is installed."""
+    from importlib.util import find_spec
+
+    return find_spec("gguf") is not None
+
+
+def _no_gguf() -> CheckpointUnavailable:
+    """What to do without that package."""
+    return CheckpointUnavailable(f"bundled:smollm2 needs the package gguf: {SMOLLM2_REMEDY}.")

@@ -1,0 +1,1 @@
+"""Browser components: what Python packs for them, and the script, style and markup they are made of."""

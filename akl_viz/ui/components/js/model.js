@@ -1,0 +1,87 @@
+// The payload as typed arrays, with named access to one position.
+
+const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u1: Uint8Array };
+
+function unpack(packed) {
+  const binary = atob(packed.data);
+  const bytes = new Uint8Array(binary.length);
+  for (let k = 0; k < binary.length; k++) bytes[k] = binary.charCodeAt(k);
+  return new ARRAYS[packed.kind](bytes.buffer);
+}
+
+// Walk the payload once and replace every packed array by its typed array.
+function unpackAll(value) {
+  if (Array.isArray(value)) return value.map(unpackAll);
+  if (value === null || typeof value !== "object") return value;
+  if (typeof value.kind === "string" && typeof value.data === "string") return unpack(value);
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, unpackAll(part)]));
+}
+
+class Model {
+  constructor(payload) {
+    Object.assign(this, unpackAll(payload));
+    this.byMetric = new Map(this.metrics.map((metric) => [metric.key, metric]));
+  }
+
+  at(name, i) {
+    return this.columns[name][i];
+  }
+
+  isScored(i) {
+    return this.scored[i] === 1;
+  }
+
+  // What stands in the strip: the piece itself, or the label where a character is split over tokens.
+  shown(i) {
+    const piece = this.pieces[i];
+    return visible(piece) === this.labels[i] ? piece : this.labels[i];
+  }
+
+  context(i, length) {
+    let text = "";
+    for (let k = i - 1; k >= 0 && text.length < length; k--) text = this.pieces[k] + text;
+    return text.replace(/\s+/g, " ").slice(-length);
+  }
+
+  slot(i, s) {
+    const table = this.table;
+    const k = i * table.width + s;
+    return {
+      slot: s,
+      label: table.labels[table.tokens[k]] ?? "",
+      teacher: table.teacher[k],
+      student: table.student[k],
+      forward: table.forward[k],
+      reverse: table.reverse[k],
+      cumulative: table.cumulative[k],
+      inHead: table.in_head[k] === 1,
+      observed: table.observed[i] === s,
+      gradients: this.losses.map((_, n) => table.gradients[k * this.losses.length + n]),
+    };
+  }
+
+  slots(i, which, count) {
+    const found = [];
+    for (let r = 0; r < count; r++) if (which[i * count + r] >= 0) found.push(this.slot(i, which[i * count + r]));
+    return found;
+  }
+
+  rows(i) {
+    return this.slots(i, this.table.slots, this.table.rows);
+  }
+
+  pushes(i) {
+    return this.slots(i, this.table.pushes, this.table.pushes.length / this.n);
+  }
+
+  rest(i) {
+    const table = this.table;
+    return {
+      others: table.others[i],
+      teacher: table.rest_teacher[i],
+      student: table.rest_student[i],
+      forward: table.rest_forward[i],
+      reverse: table.rest_reverse[i],
+    };
+  }
+}

@@ -1,0 +1,140 @@
+"""The inspector's controls: a pair, a text and how to compare. Their state is in the page's address."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from akl_viz.errors import AklVizError
+from akl_viz.models import bundled_models
+from akl_viz.records import BOUNDARIES, Boundary, Settings
+from akl_viz.ui import permalink
+from akl_viz.ui.passages import passages
+from akl_viz.ui.tracing import TraceRequest
+
+DEFAULT_TEACHER = "bundled:teacher"
+DEFAULT_STUDENT = "bundled:akl-80"
+DEFAULT_PASSAGE = "engaged-to-darcy"
+OWN_TEXT = "own"
+DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+MAX_CHARACTERS = 200_000
+
+_REFERENCE_HELP = (
+    "A bundled model, or type the path of a local folder (also of a LoRA adapter) or a hub id such as `owner/name`; "
+    "`#revision` pins one. Only safetensors are read and no code of a checkpoint runs."
+)
+
+
+def trace_request() -> TraceRequest | None:
+    """Draw the controls and return what they ask for; None with a message where that is no valid request."""
+    teacher_column, student_column, passage_column = st.columns([1, 1, 1.2])
+    with teacher_column:
+        teacher = _model("teacher", "Teacher", DEFAULT_TEACHER)
+    with student_column:
+        student = _model("student", "Student", DEFAULT_STUDENT)
+    with passage_column:
+        chosen = _passage()
+    with st.expander("Text, head rule, temperature, device", expanded=chosen == OWN_TEXT):
+        text = _text(chosen)
+        settings, dtype, device = _settings()
+    try:
+        return TraceRequest(teacher, student, text, Settings(*settings), dtype, device)
+    except AklVizError as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def bundled_references() -> tuple[str, ...]:
+    """References of the bundled models, the teacher first."""
+    return tuple(model.reference for model in bundled_models())
+
+
+def _model(key: str, label: str, default: str) -> str:
+    options = bundled_references()
+    chosen = st.selectbox(
+        label,
+        options,
+        index=options.index(default),
+        key=key,
+        accept_new_options=True,
+        help=_REFERENCE_HELP,
+        bind="query-params",
+    )
+    return (chosen or default).strip()
+
+
+def _passage() -> str:
+    texts = passages()
+    options = [*texts, OWN_TEXT]
+    return st.selectbox(
+        "Text",
+        options,
+        index=options.index(DEFAULT_PASSAGE),
+        key="passage",
+        format_func=lambda key: "Own text…" if key == OWN_TEXT else texts[key].label,
+        bind="query-params",
+    )
+
+
+def _text(chosen: str) -> str:
+    """The text of the passage, or what was typed; editing a passage makes it one's own."""
+    if chosen == OWN_TEXT:
+        permalink.restore_text()
+    elif st.session_state.get("tokens.shown_passage") != chosen:
+        st.session_state["tokens.text"] = passages()[chosen].text
+    st.session_state["tokens.shown_passage"] = chosen
+    typed = st.text_area(
+        "Text to score",
+        key="tokens.text",
+        height=160,
+        max_chars=MAX_CHARACTERS,
+        on_change=_make_own,
+        persist_state="session",
+        help="Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
+        "the page says where.",
+    )
+    permalink.publish_text(typed if chosen == OWN_TEXT else None)
+    return typed or ""
+
+
+def _make_own() -> None:
+    st.session_state["passage"] = OWN_TEXT
+
+
+def _settings() -> tuple[tuple[float, Boundary, float], str, str]:
+    defaults = Settings()
+    columns = st.columns([1.4, 1, 1, 1, 1])
+    mu = columns[0].slider(
+        "μ, mass of the head",
+        0.05,
+        0.95,
+        defaults.mu,
+        0.05,
+        key="mu",
+        bind="query-params",
+        help="The head is the teacher's likeliest tokens up to this probability mass; the rest is the tail.",
+    )
+    boundary: Boundary = columns[1].segmented_control(
+        "Boundary",
+        BOUNDARIES,
+        default=defaults.boundary,
+        key="boundary",
+        required=True,
+        bind="query-params",
+        help="The token that crosses μ: *below* leaves it to the tail (the authors' code), *reach* puts it in the head "
+        "(DSKD, KDFlow, ToDi). The likeliest token is always in the head.",
+    )
+    temperature = columns[2].number_input(
+        "Temperature",
+        0.05,
+        20.0,
+        defaults.temperature,
+        0.25,
+        key="temperature",
+        bind="query-params",
+        help="Divides the logits of both models.",
+    )
+    dtype = columns[3].selectbox("dtype", DTYPES, key="dtype", bind="query-params")
+    device = columns[4].selectbox("Device", DEVICES, key="device", bind="query-params")
+    return (mu, boundary, temperature), dtype, device

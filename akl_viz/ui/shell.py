@@ -1,0 +1,41 @@
+"""What every page shares: the window's title, the frame around a page, and warming torch up behind it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import streamlit as st
+
+from akl_viz.models.warm import import_libraries
+from akl_viz.ui.catalog import PageRow
+
+ICON = Path(__file__).with_name("icon.svg")
+
+
+def configure() -> None:
+    """Set up the window. The first call of every run.
+
+    The icon is a file of ours: Streamlit's named icons would make the browser fetch one from another host.
+    """
+    st.set_page_config(page_title="AKL Viz", page_icon=ICON, layout="wide")
+    st.html("<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}</style>")
+
+
+def lead(row: PageRow) -> None:
+    """The page's title and the one question it answers."""
+    st.title(row.title)
+    st.markdown(f":gray[{row.question}]")
+
+
+def prose(row: PageRow) -> None:
+    """The page's explanation, kept as prose in content/."""
+    st.markdown(row.prose.read_text(encoding="utf-8"))
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Thread:
+    """Import torch and transformers once, behind the first page, so that the first computation need not wait."""
+    thread = threading.Thread(target=import_libraries, name="warm-up", daemon=True)
+    thread.start()
+    return thread

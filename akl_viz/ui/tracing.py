@@ -1,0 +1,123 @@
+"""From a page's choices to a token trace: stored, kept from before, or computed by a background job."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from akl_viz.errors import AklVizError
+from akl_viz.models.warm import import_libraries
+from akl_viz.paths import DATA
+from akl_viz.records import Settings, TokenTrace
+from akl_viz.ui.jobs import Job, Worker
+
+if TYPE_CHECKING:
+    from akl_viz.models import ModelPool
+
+STORED_TRACE = DATA / "traces" / "overview.npz"
+KEPT_TRACES = 12
+QUICK_SECONDS = 1.5
+"""How long a run of the page waits for a job before it shows progress instead: the bundled pair is done by then."""
+
+
+@dataclass(frozen=True)
+class TraceRequest:
+    """Everything a trace depends on."""
+
+    teacher: str
+    student: str
+    text: str
+    settings: Settings
+    dtype: str = "auto"
+    device: str = "auto"
+
+
+class TraceService:
+    """Traces of this server: a few are kept, one is computed at a time, at most two models are held."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[TraceRequest, TokenTrace] = OrderedDict()
+        self._lock = threading.Lock()
+        self._worker = Worker("trace")
+        self._pool: ModelPool | None = None
+        self.model_runs = 0
+        """How many traces were computed (not looked up): what a test of "no model runs" counts."""
+
+    def known(self, request: TraceRequest) -> TokenTrace | None:
+        """The kept trace of this request."""
+        with self._lock:
+            trace = self._kept.get(request)
+            if trace is not None:
+                self._kept.move_to_end(request)
+            return trace
+
+    def keep(self, request: TraceRequest, trace: TokenTrace) -> None:
+        """Keep the trace; the one unused for longest makes room."""
+        with self._lock:
+            self._kept[request] = trace
+            self._kept.move_to_end(request)
+            while len(self._kept) > KEPT_TRACES:
+                self._kept.popitem(last=False)
+
+    def start(self, request: TraceRequest) -> Job[TokenTrace]:
+        """Queue the computation."""
+        return self._worker.submit("The comparison", lambda job: self._compute(request, job))
+
+    def ahead(self, job: Job[TokenTrace]) -> int:
+        """How many computations are before this one."""
+        return self._worker.ahead(job)
+
+    def _compute(self, request: TraceRequest, job: Job[TokenTrace]) -> TokenTrace:
+        job.report(0.0, "Loading torch")
+        import_libraries()
+        from akl_viz.analysis.trace import token_trace
+        from akl_viz.models import ModelPool, Policy
+
+        self._pool = self._pool or ModelPool()
+        job.report(0.05, "Loading the models")
+        teacher, student = self._pool.pair(
+            request.teacher,
+            request.student,
+            device=request.device,
+            dtype=request.dtype,
+            policy=Policy.for_app(),
+            progress=lambda fraction, stage: job.report(0.05 + 0.45 * fraction, stage),
+        )
+        self.model_runs += 1
+        trace = token_trace(
+            teacher,
+            student,
+            request.text,
+            request.settings,
+            progress=lambda fraction, stage: job.report(0.5 + 0.5 * fraction, stage),
+        )
+        self.keep(request, trace)
+        return trace
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> TraceService:
+    """The one trace service of this server; it starts with the trace stored beside the data."""
+    made = TraceService()
+    stored = stored_trace()
+    if stored is not None:
+        made.keep(request_of(stored), stored)
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def stored_trace() -> TokenTrace | None:
+    """The trace that `make data` stored, so that a page can be filled before torch is imported."""
+    try:
+        return TokenTrace.load(STORED_TRACE)
+    except (OSError, KeyError, ValueError, AklVizError):
+        return None
+
+
+def request_of(trace: TokenTrace) -> TraceRequest:
+    """The request with default device and dtype that gives this trace."""
+    return TraceRequest(trace.teacher.reference, trace.student.reference, trace.text, trace.settings)
