@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from logging import CRITICAL
 from typing import Any
 
+from akl_viz.models.warm import import_libraries
+
 _LOCK = threading.RLock()
 
 
@@ -23,6 +25,7 @@ def quiet(*, offline: bool) -> Iterator[None]:
         offline: True for everything but a hub id that a user typed.
     """
     with _LOCK, ExitStack() as undo:
+        import_libraries()
         import huggingface_hub
         import transformers
 

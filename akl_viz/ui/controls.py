@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from akl_viz.errors import AklVizError
-from akl_viz.models import bundled_models
+from akl_viz.models import Policy, bundled_models
 from akl_viz.records import BOUNDARIES, Boundary, Settings
 from akl_viz.ui import permalink
 from akl_viz.ui.passages import passages
@@ -52,13 +52,14 @@ def bundled_references() -> tuple[str, ...]:
 
 def _model(key: str, label: str, default: str) -> str:
     options = bundled_references()
+    typed = Policy.for_app().kinds != {"bundled"}
     chosen = st.selectbox(
         label,
         options,
         index=options.index(default),
         key=key,
-        accept_new_options=True,
-        help=_REFERENCE_HELP,
+        accept_new_options=typed,
+        help=_REFERENCE_HELP if typed else "A bundled model: this server loads no others.",
         bind="query-params",
     )
     return (chosen or default).strip()

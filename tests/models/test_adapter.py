@@ -1,0 +1,139 @@
+"""LoRA adapters load on their base, and only on it."""
+
+import shutil
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from akl_viz.errors import CheckpointUnavailable
+from akl_viz.models import Policy, encode, load_checkpoint, logit_blocks
+from akl_viz.models.quiet import quiet
+
+MERGE_ATOL = 1e-5
+"""Adding the low-rank product to the weights first rounds differently in float32."""
+
+
+@pytest.fixture
+def adapter(families, tmp_path, edit_json):
+    """An adapter folder beside a copy of its base, which it names by a relative path."""
+    base = shutil.copytree(families / "llama", tmp_path / "base")
+    with quiet(offline=True):
+        model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), LoraConfig(r=2, target_modules=["q_proj"]))
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    model.save_pretrained(tmp_path / "adapter")
+    edit_json(tmp_path / "adapter" / "adapter_config.json", base_model_name_or_path="../base", task_type="CAUSAL_LM")
+    return tmp_path / "adapter"
+
+
+def refusal(folder, **options) -> str:
+    with pytest.raises(CheckpointUnavailable) as caught:
+        load_checkpoint(str(folder), **options)
+    return str(caught.value)
+
+
+def test_an_adapter_loads_on_its_base(adapter):
+    adapted, base = load_checkpoint(str(adapter)), load_checkpoint(str(adapter.parent / "base"))
+    assert adapted.info.architecture == "LlamaForCausalLM + LoRA"
+    assert adapted.info.parameters > base.info.parameters
+    assert adapted.info.revision != base.info.revision
+    assert (adapted.info.vocab_size, adapted.info.context) == (base.info.vocab_size, base.info.context)
+    ids = encode(adapted.tokenizer, "It is a truth", 64).ids
+    ours, bare = (torch.cat(list(logit_blocks(one, ids, rows=320, block=3))) for one in (adapted, base))
+    assert not torch.allclose(ours, bare)
+    merged = adapted.model.merge_and_unload()
+    with torch.no_grad():
+        wanted = merged(torch.tensor([ids])).logits[0, :-1]
+    torch.testing.assert_close(ours, wanted, atol=MERGE_ATOL, rtol=MERGE_ATOL)
+
+
+def test_adapter_and_base_have_one_dtype(adapter):
+    model = load_checkpoint(str(adapter), dtype="float64").model
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float64}
+
+
+@pytest.mark.parametrize("named", ["../elsewhere", "/no/where", "someone/some-base-that-is-not-cached"])
+def test_missing_base(adapter, edit_json, named):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path=named)
+    assert refusal(adapter) == (
+        f"The base model {named} that {adapter / 'adapter_config.json'} names is not on this machine: "
+        "put its folder there, or set base_model_name_or_path to where it is."
+    )
+
+
+def test_an_adapter_never_makes_the_hub_be_asked(adapter, edit_json, monkeypatch):
+    asked = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *args, **options: asked.append(args) or [])
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path="someone/some-base-that-is-not-cached")
+    refusal(adapter)
+    assert asked == []
+
+
+def test_no_base_named(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path=None)
+    assert refusal(adapter) == (
+        f"{adapter / 'adapter_config.json'} names no base model: set base_model_name_or_path to the base's folder."
+    )
+
+
+def test_base_outside_the_roots(adapter):
+    assert "lies outside the folders this app may read" in refusal(adapter, policy=Policy(roots=(adapter,)))
+
+
+def test_base_that_is_an_adapter(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path=".")
+    assert "is itself an adapter: merge it into its base first." in refusal(adapter)
+
+
+def test_adapter_of_another_base(adapter, families, edit_json):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path=str(families / "gpt2"))
+    assert refusal(adapter) == (
+        f"The adapter {adapter / 'adapter_model.safetensors'} does not fit its base {families / 'gpt2'}: "
+        "set base_model_name_or_path in adapter_config.json to the model it was trained on."
+    )
+
+
+def test_adapter_that_lacks_tensors(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", target_modules=["q_proj", "v_proj"])
+    said = refusal(adapter)
+    assert said.startswith(f"{adapter / 'adapter_model.safetensors'} lacks the tensor base_model.model.model.layers.0.")
+    assert said.endswith("against its adapter_config.json: copy both again.")
+
+
+def test_adapter_as_a_pickle(adapter):
+    (adapter / "adapter_model.safetensors").unlink()
+    torch.save({}, adapter / "adapter_model.bin")
+    assert refusal(adapter) == (
+        f"{adapter / 'adapter_model.bin'} is a pickle, which can run code and is never read: save the model as "
+        "safetensors (model.save_pretrained(folder)) so that adapter_model.safetensors is there."
+    )
+
+
+@pytest.mark.parametrize("change", [{"peft_type": "IA3"}, {"megatron_config": {"a": 1}, "megatron_core": "this"}])
+def test_only_plain_lora(adapter, edit_json, change):
+    edit_json(adapter / "adapter_config.json", **change)
+    assert "but only plain LoRA is read: merge the adapter into its base" in refusal(adapter)
+
+
+def test_weights_of_an_adapter_that_are_no_numbers(adapter):
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    next(iter(tensors.values())).fill_(float("nan"))
+    save_file(tensors, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    said = refusal(adapter)
+    assert "lora_" in said
+    assert str(adapter / "adapter_model.safetensors") in said
+
+
+def test_without_peft_the_sentence_names_it(adapter, monkeypatch):
+    monkeypatch.setattr("akl_viz.models.adapter.find_spec", lambda name: None)
+    assert refusal(adapter) == (
+        f"{adapter / 'adapter_config.json'} is a LoRA adapter, which needs the package peft: "
+        "install it (pip install peft), or merge the adapter into its base."
+    )
