@@ -7,7 +7,9 @@ command that needs them, so that `--help` answers at once.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -166,15 +168,18 @@ def _print(line: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     arguments: Any = build_parser().parse_args(argv)
+    # JSON is UTF-8 whatever the terminal's encoding; a text from the command line may hold any character.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except AklVizError as error:
         sys.stderr.write(f"akl-viz: {' '.join(str(error).split())}\n")
         return USER_MISTAKE
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has left; Python would complain again when it flushes at exit.
-        sys.stderr.close()
-        return 0
+        # The reader (head, less) has left; what is still buffered must not be written again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

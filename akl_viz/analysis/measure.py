@@ -6,6 +6,7 @@ text; the quantities the divergences share are computed once per chunk (`diverge
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,9 +115,36 @@ def _token_columns(teacher: Tensor, student: Tensor, observed: Tensor, pair: Pai
     columns = {}
     for side, logits, logprobs in (("teacher", teacher, pair.teacher), ("student", student, pair.student)):
         columns[f"{side}_logprob"] = logprobs.gather(-1, place).squeeze(-1)
-        columns[f"{side}_rank"] = 1 + (logits > logits.gather(-1, place)).sum(-1)
-    columns["top1_agree"] = teacher.argmax(-1) == student.argmax(-1)
+        columns[f"{side}_rank"] = 1 + _larger(logits, logits.gather(-1, place))
+    columns["top1_agree"] = _likeliest(teacher) == _likeliest(student)
     return columns
+
+
+def _larger(logits: Tensor, bound: Tensor) -> Tensor:
+    """(B,) how many of (B, V) logits exceed the bound (B, 1).
+
+    The comparison is written as float32: a sum of bool converts every entry to int64 first, at three times the cost.
+    Counts are exact up to 2^24 entries.
+    """
+    above = torch.empty(logits.shape, dtype=torch.float32, device=logits.device)
+    return torch.gt(logits, bound, out=above).sum(-1)
+
+
+def _likeliest(logits: Tensor) -> Tensor:
+    """(B,) id of the largest of (B, V) logits, the lowest among equals.
+
+    The first group that reaches the maximum, then its first member that does: a row's maximum costs an eighth of
+    its argmax.
+    """
+    size = logits.shape[-1]
+    depth = math.isqrt(size)
+    whole = size - size % depth
+    maxima = [logits[:, :whole].reshape(len(logits), -1, depth).amax(-1)]
+    if whole < size:
+        maxima.append(logits[:, whole:].amax(-1, keepdim=True))
+    group = torch.cat(maxima, dim=-1).argmax(-1, keepdim=True)
+    members = (group * depth + torch.arange(depth, device=logits.device)).clamp_max(size - 1)
+    return members.gather(-1, logits.gather(-1, members).argmax(-1, keepdim=True)).squeeze(-1)
 
 
 def _gradients(pair: Pair, settings: Settings) -> list[Tensor]:

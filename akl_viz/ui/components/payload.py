@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from akl_viz.figures.theme import LEVELS
 from akl_viz.metrics import METRICS
 from akl_viz.records import GRADIENT_LOSSES, FloatArray, IntArray, TokenTrace
 from akl_viz.ui.components.scale import Range, colour_range, gap_axis
@@ -70,6 +71,8 @@ def static_payload(trace: TokenTrace) -> dict[str, Any]:
         "n": len(trace),
         "n_scored": trace.n_scored,
         "page": PAGE,
+        "levels": LEVELS,
+        "max_pins": MAX_PINS,
         "mu": trace.settings.mu,
         "boundary": trace.settings.boundary,
         "temperature": trace.settings.temperature,

@@ -112,7 +112,7 @@ function pushPanel(model, i) {
     ...model.losses.map(([key], n) => el("span", { role: "cell", class: "step" }, field(`gradient.${k}.${key}`, row.gradients[n], signed(0 - row.gradients[n])))));
   const names = model.losses.map(([key, label]) => el("span", { role: "columnheader" }, el("i", { class: `dot loss-${key}` }), label));
   return el("section", { class: "pushes" },
-    el("h4", {}, "Which way each loss pushes this student"),
+    el("h4", {}, "Which way each loss pushes this student ", el("small", {}, "step on the logit = −\u2060gradient")),
     el("div", { class: "panel", role: "table", "aria-label": "Step on the student’s logit, minus the gradient" },
       el("div", { class: "push th", role: "row" }, el("span", { role: "columnheader" }, "logit of"),
         el("span", { class: "axis", role: "columnheader" }, el("small", {}, "← lower"), el("small", {}, "raise →")), ...names),

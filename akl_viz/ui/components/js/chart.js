@@ -17,7 +17,8 @@ class GapChart {
       this.svg);
     this.svg.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") app.hover(this.index(event), "chart"); });
     this.svg.addEventListener("pointerleave", () => app.hover(null));
-    this.svg.addEventListener("click", (event) => app.toggle(this.index(event)));
+    // What is pinned is what was marked: a click has whole pixels only and may fall on the neighbour.
+    this.svg.addEventListener("click", (event) => app.toggle(app.state.hover ?? this.index(event)));
     this.width = 0;
     new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);

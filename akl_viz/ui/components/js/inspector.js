@@ -1,7 +1,6 @@
 // One inspector: the state, and who is told when it changes. The server hears of pins, metric and range only.
 
 const SEND_AFTER_MS = 120;
-const MAX_PINS = 12;
 
 class Inspector {
   constructor(root, data, send, kept) {
@@ -104,7 +103,7 @@ class Inspector {
     if (!this.model.isScored(i)) return;
     const pins = this.state.pins.filter((pin) => pin !== i);
     if (pins.length === this.state.pins.length) pins.push(i);
-    this.state.pins = pins.slice(-MAX_PINS);
+    this.state.pins = pins.slice(-this.model.max_pins);
     this.showPins();
     this.tell();
   }

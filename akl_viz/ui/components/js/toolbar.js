@@ -1,9 +1,9 @@
 // Metric picker, legend with its numbers, switches, and the key of the marks around a token.
 
-function legend(metric, range) {
+function legend(metric, range, levels) {
   const swatch = (name, share) => el("i", { class: `sw ${name}`, style: { "flex-grow": String(share) } });
-  const steps = [1, 2, 3, 4, 5, 6, 7, 8];
-  const side = (letter) => steps.map((k) => swatch(`${letter}${k}`, k === 8 ? 0.5 : 1));
+  const steps = Array.from({ length: levels }, (_, k) => k + 1);
+  const side = (letter) => steps.map((k) => swatch(`${letter}${k}`, k === levels ? 0.5 : 1));
   const bar = metric.signed
     ? [...side("n").reverse(), swatch("zero", 1), ...side("p")]
     : [swatch("zero", 0.5), ...side("u")];
@@ -56,7 +56,7 @@ class Toolbar {
 
   show(metric, range) {
     this.select.value = metric.key;
-    this.scale.replaceChildren(legend(metric, range), el("span", { class: "unit" }, metric.unit));
+    this.scale.replaceChildren(legend(metric, range, this.model.levels), el("span", { class: "unit" }, metric.unit));
     this.meaning.replaceChildren(metric.meaning);
     const key = signKey(metric);
     if (key) this.meaning.append(key);

@@ -1,0 +1,178 @@
+"""A real browser on a running page: server start, shared browser, and pages that fail on any error or outside request.
+
+Import the fixtures you need in a conftest.py: `from tests.browser_fixtures import browser, open_page`.
+"""
+
+import atexit
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+MISSING = (
+    "no Chromium or Chrome found: install one (Debian: apt-get install chromium) or set AKL_VIZ_CHROMIUM to its path"
+)
+START_S = 90
+OURS = re.compile(rf'File "{re.escape(str(ROOT))}/(akl_viz|pages|app\.py|tests)')
+"""A traceback through a file of ours in a server's log; Streamlit's complaints about a closed tab have none."""
+STREAMLIT_RUN = (
+    "import sys; from streamlit.web import cli; "
+    "port = sys.argv.index('--port'); sys.argv[port] = '--server.port'; "
+    "sys.argv[1:1] = ['run', '--server.address', '127.0.0.1', '--server.headless', 'true']; cli.main()"
+)
+PROBES = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
+"""On a deep link Streamlit's script first asks below the page's own path, which gives a 404, then at the root."""
+SETTLE_MS = 45_000
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium or Chrome on this machine."""
+    return os.environ.get("AKL_VIZ_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+@cache
+def _launched() -> Browser:
+    """One browser for the whole test run: Playwright's synchronous interface can be started only once."""
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    return playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=FLAGS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Browser:
+    """Chromium; without one the test is skipped, or fails where CI=true."""
+    if find_chromium() is None:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+    return _launched()
+
+
+@cache
+def _shared_context() -> BrowserContext:
+    """One profile for all ordinary pages, so that Streamlit's own scripts are fetched once."""
+    return _launched().new_context(viewport={"width": 1400, "height": 1000})
+
+
+class Watch:
+    """What went wrong on a page: errors, console errors, requests that leave the machine."""
+
+    def __init__(self, page: Page):
+        self.problems: list[str] = []
+        self.requests: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.on("console", self._said)
+        page.on("request", lambda request: self._seen(request.url))
+        page.on("websocket", lambda socket_: self._seen(socket_.url))
+
+    def _said(self, line: ConsoleMessage) -> None:
+        if line.type == "error" and not PROBES.search(line.location["url"]):
+            self.problems.append(f"console: {line.text}")
+
+    def _seen(self, url: str) -> None:
+        self.requests.append(url)
+        parts = urlsplit(url)
+        if parts.scheme not in {"data", "blob", "file", "about"} and parts.hostname not in {"127.0.0.1", "localhost"}:
+            self.problems.append(f"outside request: {url}")
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a page: `open_page(url, scheme="light", size=(1400, 1000), fresh=False)`; fails at the end on any problem.
+
+    `fresh=True` opens it in a profile of its own, as another person would.
+    """
+    opened: list[tuple[Page, Watch, BrowserContext | None]] = []
+
+    def open_one(url: str, *, scheme: str = "light", size: tuple[int, int] = (1400, 1000), fresh: bool = False) -> Page:
+        context = browser.new_context() if fresh else None
+        page = (context or _shared_context()).new_page()
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=scheme)
+        watch = Watch(page)
+        page.watch = watch
+        opened.append((page, watch, context))
+        page.goto(url, timeout=SETTLE_MS)
+        return page
+
+    yield open_one
+    problems = [problem for _, watch, _ in opened for problem in watch.problems]
+    for page, _, context in opened:
+        (context or page).close()
+    assert problems == []
+
+
+def settled(page: Page) -> None:
+    """Wait until the script has run and nothing on the page is stale; an error box fails."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=SETTLE_MS)
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stStatusWidget]') && !document.querySelector('[data-stale=true]')",
+        timeout=SETTLE_MS,
+    )
+    assert page.get_by_test_id("stException").count() == 0
+
+
+@contextmanager
+def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """Run `command --port N` on a free port; yields its address. An error of ours in its log fails at the end."""
+    port = free_port()
+    environment = environment or dict(os.environ)
+    paths = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [*command, "--port", str(port)],
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**environment, "PYTHONPATH": paths},
+        )
+    try:
+        _wait_healthy(server, port, log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+    assert [line for line in log.read_text().splitlines() if OURS.search(line)] == []
+
+
+@contextmanager
+def streamlit_server(script: Path, log: Path) -> Iterator[str]:
+    """Run a Streamlit script as `streamlit run` does, with the file watcher off."""
+    flags = ["--server.fileWatcherType", "none", "--browser.gatherUsageStats", "false"]
+    launch = [sys.executable, "-c", STREAMLIT_RUN, str(script), *flags]
+    with running(launch, log) as address:
+        yield address
+
+
+def free_port() -> int:
+    """A port nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_healthy(server: subprocess.Popen, port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            pytest.fail(f"the server stopped with code {server.returncode}:\n{log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"the server did not answer within {START_S} s:\n{log.read_text()[-2000:]}")
