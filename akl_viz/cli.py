@@ -143,13 +143,14 @@ def _trace(arguments: argparse.Namespace, text: str, settings: Settings) -> Toke
 
 def _write_tables(arguments: argparse.Namespace, trace: TokenTrace) -> None:
     frame = trace.frame()
-    try:
-        if arguments.csv is not None:
-            frame.to_csv(arguments.csv, index=False)
-        if arguments.parquet is not None:
-            frame.to_parquet(arguments.parquet, index=False)
-    except OSError as error:
-        raise InvalidInput(f"{error.filename} cannot be written ({error.strerror}).") from error
+    for target, write in ((arguments.csv, frame.to_csv), (arguments.parquet, frame.to_parquet)):
+        if target is None:
+            continue
+        try:
+            write(target, index=False)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise InvalidInput(f"{target} cannot be written ({reason}); choose another file.") from error
 
 
 def _print_summary(trace: TokenTrace) -> None:

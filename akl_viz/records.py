@@ -104,7 +104,7 @@ class SharedVocabulary:
     teacher_dropped_rows: int = 0
     student_dropped_rows: int = 0
     teacher_dropped_mass: float = 0.0
-    """Largest probability mass, over the scored positions and at temperature 1, that the teacher gave to dropped rows."""
+    """Largest probability mass the teacher gave to dropped rows, over the scored positions, at temperature 1."""
     student_dropped_mass: float = 0.0
 
 

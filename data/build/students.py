@@ -2,7 +2,8 @@
 
 Within a seed everything but the loss is equal: the start (its own initialisation and a short SFT), the windows of
 text and their order, the optimiser and its constant learning rate. No gradient clipping: the losses' gradients
-differ in size, and a common threshold would treat them differently. Each (seed, loss) leaves a part in the
+differ in size, and a common threshold would treat them differently. One thread: models this small gain little from
+more, and sums then do not depend on the number of cores. Each (seed, loss) leaves a part in the
 scratch folder when it is finished, so an interrupted run continues with the first one that is missing; the results
 are copied into data/ when all parts are there.
 """
@@ -159,6 +160,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Make every missing part, then write the curves of all seeds and the teacher-side facts."""
     given = arguments()
+    torch.set_num_threads(1)
     train, held_out = token_streams(PreTrainedTokenizerFast.from_pretrained(TOKENIZER))
     teacher = LlamaForCausalLM.from_pretrained(given.teacher, dtype=torch.float32, use_safetensors=True).eval()
     scratch = given.scratch / fingerprint(given.teacher)[:12] / f"{given.steps}-steps"

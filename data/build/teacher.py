@@ -1,8 +1,8 @@
 """Train the bundled teacher until its held-out perplexity stops falling; keep the best checkpoint.
 
-AdamW with a cosine over `--epochs` passes; the held-out text is scored every 100 steps and the best weights are
-kept, so that a run that starts to overfit before the schedule ends still leaves its minimum. The run
-resumes from `state.pt` of its scratch folder after an interruption.
+AdamW with a cosine over `--epochs` passes; the held-out text is scored every 100 steps, the best weights are kept, and
+the run ends when PATIENCE scores in a row have not improved on them. It resumes from `state.pt` of its scratch folder
+after an interruption.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ BATCH = 8
 PEAK_LR = 2e-3
 WARM_UP = 60
 EVALUATE_EVERY = 100
+PATIENCE = 3
+
+
+def has_stopped_falling(curve: list[dict[str, float]]) -> bool:
+    """Whether the last PATIENCE scores are all above the best one before them."""
+    scores = [row["perplexity"] for row in curve]
+    return len(scores) > PATIENCE and min(scores[-PATIENCE:]) > min(scores[:-PATIENCE])
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -63,6 +70,8 @@ def main() -> None:
 
     started = time.process_time()
     for step in range(first, arguments.max_steps or steps):
+        if has_stopped_falling(curve):
+            break
         for group in adam.param_groups:
             group["lr"] = PEAK_LR * cosine(step, steps, WARM_UP)
         loss = language_model_loss(model, windows(train, BATCH, CONTEXT, generator))

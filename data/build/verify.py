@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from index import CHECKPOINTS, INDEX, bundled, held_out_stream, load
+from index import CHECKPOINTS, INDEX, bundled, held_out_stream, load, one_thread
 from language_model import perplexity
 from text import DATA
 
@@ -40,7 +40,8 @@ def problems() -> list[str]:
     held_out = held_out_stream()
     for row in rows:
         try:
-            measured = perplexity(load(CHECKPOINTS / row["name"]), held_out)
+            with one_thread():
+                measured = perplexity(load(CHECKPOINTS / row["name"]), held_out)
         except (OSError, ValueError) as error:
             found.append(f"{row['name']} cannot be used: {error}")
             continue
