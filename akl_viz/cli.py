@@ -11,7 +11,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -142,12 +142,17 @@ def _trace(arguments: argparse.Namespace, text: str, settings: Settings) -> Toke
 
 
 def _write_tables(arguments: argparse.Namespace, trace: TokenTrace) -> None:
-    frame = trace.frame()
-    for target, write in ((arguments.csv, frame.to_csv), (arguments.parquet, frame.to_parquet)):
+    from akl_viz.analysis.export import trace_csv
+
+    writers: tuple[tuple[Path | None, Callable[[Path], Any]], ...] = (
+        (arguments.csv, lambda file: file.write_bytes(trace_csv(trace).encode("utf-8"))),
+        (arguments.parquet, lambda file: trace.frame().to_parquet(file, index=False)),
+    )
+    for target, write in writers:
         if target is None:
             continue
         try:
-            write(target, index=False)
+            write(target)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise InvalidInput(f"{target} cannot be written ({reason}); choose another file.") from error

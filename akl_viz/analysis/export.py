@@ -1,4 +1,4 @@
-"""A trace as the JSON of the command line and of the page's download (schema 1)."""
+"""A trace as the JSON (schema 1) and the CSV of the command line and of the page's downloads."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def trace_json(trace: TokenTrace) -> dict[str, Any]:
         },
     }
     return document
+
+
+def trace_csv(trace: TokenTrace) -> str:
+    """The trace as CSV, one row per token, empty where not scored; numbers at full double precision.
+
+    Lines end as RFC 4180 has it, which also makes a token that is a lone carriage return a quoted field.
+    """
+    return trace.frame().to_csv(index=False, lineterminator="\r\n")
 
 
 def _token(trace: TokenTrace, index: int) -> dict[str, Any]:

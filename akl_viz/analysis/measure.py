@@ -72,7 +72,9 @@ def measure(teacher: Tensor, student: Tensor, observed: Tensor, settings: Settin
     """
     dtype = torch.promote_types(torch.promote_types(teacher.dtype, student.dtype), torch.float32)
     rows = rows_per_block(teacher.shape[-1], dtype, teacher.device.type)
-    chunks = zip(*(torch.split(part, rows) for part in (teacher, student, observed)), strict=True)
+    # Chunks of nearly equal size: a remainder of one row would cost as many calls as a full chunk.
+    count = max(1, round(len(teacher) / rows))
+    chunks = zip(*(torch.tensor_split(part, count) for part in (teacher, student, observed)), strict=True)
     return [_measure_chunk(t, s, o, settings) for t, s, o in chunks]
 
 

@@ -15,11 +15,12 @@ def layout(theme: Theme) -> dict[str, Any]:
         "linecolor": colours.MUTED[theme],
         "zerolinecolor": colours.LINE[theme],
         "tickfont": {"color": colours.MUTED[theme]},
+        "title": {"font": {"size": 12}},
     }
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": colours.INK[theme], "size": 13},
+        "font": {"color": colours.INK[theme], "size": 12, "family": "Source Sans, sans-serif"},
         "hoverlabel": {"bgcolor": colours.SURFACE[theme], "font": {"color": colours.INK[theme]}},
         "xaxis": axis,
         "yaxis": axis,

@@ -72,6 +72,7 @@ def load_checkpoint(
             plan = plan_for(source, str(parsed), target, resolve_dtype(dtype, target, source.stored_dtype))
             if not plan.fits:
                 raise CheckpointUnavailable(plan.sentence)
+            tell(0.05, plan.sentence)
             return _load(parsed, source, target, resolve_dtype(dtype, target, source.stored_dtype), tell)
         except AklVizError:
             raise

@@ -18,7 +18,7 @@ BUILD = DATA / "build"
 STEPS: dict[str, tuple[str, ...]] = {
     "corpus": (),
     "tokenizer": (),
-    "teacher": ("--epochs", "10"),
+    "teacher": (),
     "students": (),
     "index": (),
     "prompts": (),

@@ -42,7 +42,7 @@ def has_stopped_falling(curve: list[dict[str, float]]) -> bool:
 def parse_arguments() -> argparse.Namespace:
     """The command line; the defaults build what is bundled."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=float, default=8.0)
+    parser.add_argument("--epochs", type=float, default=10.0)
     parser.add_argument("--scratch", type=Path, default=DATA / "build/scratch/teacher")
     parser.add_argument("--out", type=Path, default=DATA / "checkpoints/teacher")
     parser.add_argument("--max-steps", type=int, default=None, help="stop early, to time the recipe")

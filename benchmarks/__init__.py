@@ -1,0 +1,1 @@
+"""The measurements behind the printed claims: one file per claim, results as CSV."""

@@ -1,0 +1,58 @@
+"""Every page of the catalog: opens, says its question, fits a phone, is accessible in both themes."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from akl_viz.ui.catalog import PAGES
+from tests.browser_fixtures import settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SERIOUS = {"serious", "critical"}
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def address_of(app, row):
+    return f"{app}/{'' if row.default else row.url_path}"
+
+
+def opened(open_page, app, row, **options):
+    page = open_page(address_of(app, row), **options)
+    page.wait_for_selector(".strip .t", timeout=90_000)
+    settled(page)
+    return page
+
+
+@pytest.mark.parametrize("row", PAGES, ids=lambda row: row.key)
+def test_a_page_shows_its_title_and_question_and_a_filled_strip(app, open_page, row):
+    page = opened(open_page, app, row)
+    assert page.get_by_role("heading", level=1).inner_text() == row.title
+    assert page.get_by_text(row.question, exact=True).first.is_visible()
+    assert page.locator(".strip .t").count() > 50
+    assert page.locator(".card[data-pinned=true]").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("row", PAGES, ids=lambda row: row.key)
+def test_axe_finds_no_serious_violation(app, open_page, row, scheme):
+    page = opened(open_page, app, row, scheme=scheme)
+    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in SERIOUS]
+    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+
+
+@pytest.mark.parametrize("row", PAGES, ids=lambda row: row.key)
+def test_a_phone_needs_no_sideways_scroll(app, open_page, row):
+    page = opened(open_page, app, row, size=(360, 800))
+    assert page.evaluate(SIDEWAYS) == 0
+
+
+def test_an_unknown_address_says_so(app, open_page):
+    page = open_page(f"{app}/no-such-page")
+    page.get_by_text("Page not found").first.wait_for()
+
+
+def test_the_overview_leads_to_the_inspector(app, open_page):
+    page = opened(open_page, app, PAGES[0])
+    page.get_by_test_id("stMain").get_by_role("link", name="Token inspector").click()
+    page.wait_for_url("**/tokens*")
+    page.get_by_role("combobox", name="Teacher").wait_for()

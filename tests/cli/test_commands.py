@@ -1,0 +1,119 @@
+"""Help, version, the list of models, and what happens when the reader leaves."""
+
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+import akl_viz
+from akl_viz import cli
+from akl_viz.models import bundled, bundled_models
+from akl_viz.paths import DATA
+from tests.cli.conftest import ROOT
+
+MODEL_KEYS = ["reference", "role", "path", "parameters", "loss", "step", "perplexity", "revision"]
+
+
+@pytest.mark.parametrize("command", [[], ["app"], ["models"], ["inspect"]])
+def test_every_command_has_help_on_standard_output(run, command):
+    told = run(*command, "--help")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith(" ".join(["usage: akl-viz", *command]))
+
+
+@pytest.mark.parametrize(
+    "option", ["--teacher", "--student", "--text", "--text-file", "--mu", "--boundary", "--temperature", "--dtype"]
+)
+def test_the_help_of_inspect_explains_every_option(run, option):
+    assert option in run("inspect", "--help").out
+
+
+def test_the_version_is_the_packages(run):
+    told = run("--version")
+    assert (told.code, told.out) == (0, f"akl-viz {akl_viz.__version__}\n")
+
+
+def test_the_console_script_is_this_command():
+    script = {entry.name: entry.value for entry in importlib.metadata.entry_points(group="console_scripts")}
+    assert script["akl-viz"] == "akl_viz.cli:main"
+
+
+@pytest.fixture
+def catalog(tmp_path, pair, monkeypatch):
+    """A data folder with two models in its catalog, which the command lists."""
+    folder = tmp_path / "data"
+    rows = []
+    for role, source in zip(("student", "teacher"), (pair[3], pair[1]), strict=True):
+        shutil.copytree(source, folder / "checkpoints" / role)
+        step = 80 if role == "student" else None
+        loss = "akl" if role == "student" else None
+        rows.append({"name": role, "role": role, "loss": loss, "step": step, "parameters": 1234, "perplexity": 12.5})
+    (folder / "checkpoints" / "index.json").write_text(json.dumps(rows), encoding="utf-8")
+    monkeypatch.setattr(bundled, "bundled_models", partial(bundled_models, folder))
+    return folder
+
+
+def test_models_as_json_is_a_list_with_the_teacher_first(run, catalog):
+    rows = json.loads(run("models", "--json").out)
+    assert [list(row) for row in rows] == [MODEL_KEYS] * 2
+    assert [row["reference"] for row in rows] == ["bundled:teacher", "bundled:student"]
+    assert [row["step"] for row in rows] == [None, 80]
+
+
+def test_models_as_a_table_has_a_line_per_model(run, catalog):
+    lines = run("models").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["reference", "bundled:teacher", "bundled:student"]
+
+
+def test_models_without_a_catalog_says_how_to_build_it(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(bundled, "bundled_models", partial(bundled_models, tmp_path))
+    told = run("models", "--json")
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert "make data" in told.err
+
+
+def test_the_bundled_models_are_a_teacher_and_its_students_in_order_of_step(run):
+    rows = json.loads(run("models", "--json").out)
+    assert [row["role"] for row in rows] == ["teacher"] + ["student"] * (len(rows) - 1)
+    steps = [row["step"] for row in rows[1:]]
+    assert steps == sorted(steps)
+    assert {row["step"] for row in rows if row["loss"] == "akl"} == {20, 80, 400}
+    assert {row["loss"] for row in rows[1:]} == {None, "forward_kl", "reverse_kl", "mixed_kl", "akl"}
+    assert all((DATA / "checkpoints" / row["reference"].removeprefix("bundled:")).is_dir() for row in rows)
+
+
+def test_an_interrupt_ends_with_130(run, monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_models", interrupted)
+    assert run("models").code == 130
+
+
+@pytest.mark.slow
+def test_the_module_is_the_command(shell):
+    done = shell("--version")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode().strip() == f"akl-viz {akl_viz.__version__}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lines", [1, 5000])
+def test_a_reader_that_leaves_early_ends_the_command_quietly(lines):
+    code = (
+        "import sys; from akl_viz import cli\n"
+        f"cli.run_models = lambda arguments: [cli._print('x' * 80) for _ in range({lines})]\n"
+        "sys.stdin.read(); sys.exit(cli.main(['models']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    process.stdout.close()
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()

@@ -1,0 +1,141 @@
+"""`akl-viz inspect`: what it prints and writes."""
+
+import csv
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from akl_viz.records import TOKEN_FIELDS
+from tests.analysis.conftest import CORPUS, TRICKY
+
+MODEL_KEYS = ["reference", "architecture", "parameters", "vocab_size", "context", "dtype", "device", "revision"]
+TOP_KEYS = [
+    "schema",
+    "teacher",
+    "student",
+    "mu",
+    "boundary",
+    "temperature",
+    "n_scored",
+    "cut",
+    "vocabulary",
+    "tokens",
+    "summary",
+]
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def inspected(run, pair, *options) -> dict:
+    told = run("inspect", *pair, "--text", TRICKY, "--json", *options)
+    assert told.code == 0
+    assert told.err == ""
+    return json.loads(told.out, parse_constant=refuse)
+
+
+def test_the_json_has_exactly_the_keys_of_schema_1(run, pair):
+    document = inspected(run, pair)
+    assert list(document) == TOP_KEYS
+    assert list(document["teacher"]) == list(document["student"]) == MODEL_KEYS
+    for token in document["tokens"]:
+        assert list(token) == ["index", "id", "text", "scored", *TOKEN_FIELDS]
+    assert list(document["summary"]) == list(TOKEN_FIELDS)
+    for row in document["summary"].values():
+        assert list(row) == ["mean", "se", "n"]
+    assert (document["schema"], document["mu"], document["boundary"], document["temperature"]) == (1, 0.5, "below", 1.0)
+    assert document["n_scored"] == len(document["tokens"]) - 1
+    assert [token["index"] for token in document["tokens"]] == list(range(len(document["tokens"])))
+
+
+def test_the_models_are_named_so_that_they_can_be_loaded_again(run, pair):
+    document = inspected(run, pair)
+    assert [document["teacher"]["reference"], document["student"]["reference"]] == pair[1::2]
+    assert document["teacher"]["revision"] != document["student"]["revision"]
+    pinned = [pair[0], f"{pair[1]}#{document['teacher']['revision']}", *pair[2:]]
+    assert inspected(run, pinned)["tokens"] == document["tokens"]
+
+
+def test_options_reach_the_trace(run, pair):
+    document = inspected(run, pair, "--mu", "0.9", "--boundary", "reach", "--temperature", "2", "--dtype", "float64")
+    assert (document["mu"], document["boundary"], document["temperature"]) == (0.9, "reach", 2.0)
+    assert document["teacher"]["dtype"] == document["student"]["dtype"] == "float64"
+    assert document["teacher"]["device"] == "cpu" or document["teacher"]["device"].startswith(("cuda", "mps"))
+
+
+def test_another_dtype_gives_other_numbers(run, pair):
+    single, half = inspected(run, pair), inspected(run, pair, "--dtype", "bfloat16", "--device", "cpu")
+    assert half["teacher"]["dtype"] == "bfloat16"
+    assert half["tokens"][5]["forward_kl"] != single["tokens"][5]["forward_kl"]
+
+
+def test_a_text_file_scores_like_the_same_text(run, pair, tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_bytes(TRICKY.encode())
+    told = run("inspect", *pair, "--text-file", file, "--json")
+    assert json.loads(told.out) == inspected(run, pair)
+
+
+def test_the_csv_holds_the_numbers_of_the_json_to_the_last_digit(run, pair, tmp_path):
+    document = inspected(run, pair, "--csv", tmp_path / "trace.csv")
+    with (tmp_path / "trace.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(document["tokens"][0])
+    for row, token in zip(rows, document["tokens"], strict=True):
+        assert (int(row["id"]), row["text"], row["scored"]) == (token["id"], token["text"], str(token["scored"]))
+        for name in TOKEN_FIELDS:
+            assert json.loads(row[name].lower() or "null") == token[name]
+
+
+def test_the_parquet_holds_the_numbers_and_the_text_of_the_json(run, pair, tmp_path):
+    document = inspected(run, pair, "--parquet", tmp_path / "trace.parquet")
+    frame = pd.read_parquet(tmp_path / "trace.parquet")
+    tokens = document["tokens"]
+    assert list(frame.columns) == list(tokens[0])
+    for name in ("index", "id", "text", "scored"):
+        assert frame[name].tolist() == [token[name] for token in tokens]
+    for name in TOKEN_FIELDS:
+        expected = [math.nan if token[name] is None else float(token[name]) for token in tokens]
+        np.testing.assert_array_equal(frame[name].to_numpy(float, na_value=math.nan), expected)
+
+
+def test_without_an_output_option_a_summary_with_n_is_printed(run, pair):
+    told = run("inspect", *pair, "--text", TRICKY)
+    lines = told.out.splitlines()
+    assert told.code == 0
+    assert lines[0].startswith("n = ")
+    assert [line.split()[0] for line in lines[1:]] == list(TOKEN_FIELDS)
+
+
+def test_a_table_alone_prints_nothing(run, pair, tmp_path):
+    told = run("inspect", *pair, "--text", TRICKY, "--csv", tmp_path / "trace.csv")
+    assert (told.code, told.out, told.err) == (0, "", "")
+    assert (tmp_path / "trace.csv").is_file()
+
+
+def test_a_long_text_says_in_the_json_where_it_was_cut(run, pair):
+    text = CORPUS * 8
+    document = json.loads(run("inspect", *pair, "--text", text, "--json").out)
+    assert document["cut"]["context"] == document["teacher"]["context"] == 256
+    assert document["cut"]["tokens_kept"] == len(document["tokens"])
+    assert "".join(token["text"] for token in document["tokens"]) == text[: document["cut"]["character"]]
+
+
+@pytest.mark.slow
+def test_a_process_prints_nothing_but_json_to_standard_output(shell, pair):
+    done = shell("inspect", *pair, "--text", TRICKY, "--json")
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert done.stdout.count(b"\n") == 1
+    assert "".join(token["text"] for token in json.loads(done.stdout)["tokens"]) == TRICKY
+
+
+@pytest.mark.slow
+def test_json_is_utf_8_where_the_terminal_is_not(shell, pair):
+    done = shell("inspect", *pair, "--text", TRICKY, "--json", env={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"})
+    assert done.returncode == 0
+    assert "😀" in done.stdout.decode("utf-8")

@@ -1,0 +1,62 @@
+"""The recorded figures can be read: every printed claim has its file, its facts and its numbers."""
+
+import csv
+import math
+import re
+
+import pytest
+
+from benchmarks.__main__ import NAMES
+from benchmarks.record import COLUMNS, FACTS, RESULTS, Result
+
+CLAIMS = {
+    "analysis_cost": {"statistics / passes": 0.25},
+    "first_paint": {"process start to strip": 10.0},
+    "interaction": {"click to card": 500.0, "metric switch": 200.0, "model runs meanwhile": 0.0},
+}
+"""benchmark -> measure -> the bar it is held to."""
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (RESULTS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        assert tuple(reader.fieldnames or ()) == COLUMNS
+        return list(reader)
+
+
+def test_every_benchmark_has_one_file_and_every_file_a_benchmark():
+    assert {path.stem for path in RESULTS.glob("*.csv")} == set(NAMES) == set(CLAIMS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_row_is_a_median_inside_its_range_with_all_facts(name):
+    found = rows(name)
+    assert found
+    for row in found:
+        low, value, high = (float(row[key]) for key in ("lowest", "value", "highest"))
+        assert low <= value <= high < math.inf
+        assert int(row["repeats"]) >= 1
+        assert row["unit"]
+        browser_took_part = name != "analysis_cost"
+        assert all(row[key] for key in FACTS if key != "browser" or browser_took_part)
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", row["date"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figures_on_record_are_full_runs_that_meet_their_bars(name):
+    found = {row["measure"]: row for row in rows(name)}
+    for measure, bar in CLAIMS[name].items():
+        assert float(found[measure]["bar"]) == bar
+        assert float(found[measure]["value"]) <= bar
+        assert found[measure]["quick"] == "false"
+
+
+def test_the_files_name_no_folder_and_no_host():
+    for path in RESULTS.glob("*.csv"):
+        assert not re.search(r"/(home|root|tmp|work|Users)\b|://", path.read_text(encoding="utf-8"))
+
+
+def test_a_result_over_its_bar_is_not_met():
+    assert Result.of("wait", [1.0, 3.0, 2.0], "s", bar=2.0).met
+    assert not Result.of("wait", [1.0, 3.0, 2.5], "s", bar=2.0).met
+    assert Result.of("wait", [1.0, 3.0, 2.5], "s").value == 2.5
