@@ -16,7 +16,7 @@ setup: $(STAMP) ## make the virtual environment with the pinned packages
 
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AKL Viz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 2; }
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -35,10 +35,10 @@ test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q -n 2 -m "not browser"
-	$(PY) -m pytest -q -m browser
+	$(PY) -m pytest -q -rs -m browser
 
 browser: $(STAMP) ## the browser tests only
-	$(PY) -m pytest -q -m browser
+	$(PY) -m pytest -q -rs -m browser
 
 data: $(STAMP) ## rebuild data/ from its sources (about one and a half CPU-hours)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-data.txt

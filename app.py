@@ -1,8 +1,6 @@
 """Entry of the app: the page catalog becomes the navigation."""
 
-import streamlit as st
-
-from akl_viz.ui import catalog, shell
+from akl_viz.ui import shell
 
 shell.configure()
-st.navigation(catalog.navigation()).run()
+shell.navigate()

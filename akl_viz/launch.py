@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 from akl_viz.errors import InvalidInput
 from akl_viz.paths import APP
@@ -35,5 +36,7 @@ def run_app(port: int) -> None:
 
     PagesManager.uses_pages_directory = False
     config._main_script_path = str(APP)
-    bootstrap.load_config_options({"server_port": port, "server_address": ADDRESS})
-    bootstrap.run(str(APP), False, [], {"server_port": port, "server_address": ADDRESS})
+    # At a terminal a person waits for the browser to open; a script or a test does not.
+    options = {"server_port": port, "server_address": ADDRESS, "server_headless": not sys.stdout.isatty()}
+    bootstrap.load_config_options(options)
+    bootstrap.run(str(APP), False, [], options)

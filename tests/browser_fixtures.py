@@ -36,7 +36,7 @@ STREAMLIT_RUN = (
     "port = sys.argv.index('--port'); sys.argv[port] = '--server.port'; "
     "sys.argv[1:1] = ['run', '--server.address', '127.0.0.1', '--server.headless', 'true']; cli.main()"
 )
-PROBES = re.compile(r"/[a-z]+/_stcore/(health|host-config)$")
+PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
 """On a deep link Streamlit's script first asks below the page's own path, which gives a 404, then at the root."""
 SETTLE_MS = 45_000
 

@@ -198,4 +198,4 @@ def position_table(blocks: list[Block], length: int, first: int) -> PositionTabl
 
 
 def _array(values: Tensor) -> FloatArray:
-    return values.double().cpu().numpy()
+    return values.cpu().double().numpy()

@@ -26,7 +26,7 @@ def inspect_command(request: TraceRequest) -> str:
     )
     for name, value, default in options:
         if value != default:
-            words += [name, f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [name, str(value)]
     return shlex.join([*words, "--json"])
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from akl_viz.errors import AklVizError
-from akl_viz.models import Policy, bundled_models
+from akl_viz.models import Policy, bundled_models, parse_reference
 from akl_viz.records import BOUNDARIES, Boundary, Settings
 from akl_viz.ui import permalink
 from akl_viz.ui.passages import passages
+from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import TraceRequest
 
 DEFAULT_TEACHER = "bundled:teacher"
@@ -17,7 +18,6 @@ DEFAULT_PASSAGE = "engaged-to-darcy"
 OWN_TEXT = "own"
 DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
 DEVICES = ("auto", "cpu", "cuda", "mps")
-MAX_CHARACTERS = 200_000
 
 _REFERENCE_HELP = (
     "A bundled model, or type the path of a local folder (also of a LoRA adapter) or a hub id such as `owner/name`; "
@@ -27,21 +27,39 @@ _REFERENCE_HELP = (
 
 def trace_request() -> TraceRequest | None:
     """Draw the controls and return what they ask for; None with a message where that is no valid request."""
-    teacher_column, student_column, passage_column = st.columns([1, 1, 1.2])
-    with teacher_column:
-        teacher = _model("teacher", "Teacher", DEFAULT_TEACHER)
-    with student_column:
-        student = _model("student", "Student", DEFAULT_STUDENT)
-    with passage_column:
-        chosen = _passage()
-    with st.expander("Text, head rule, temperature, device", expanded=chosen == OWN_TEXT):
-        text = _text(chosen)
-        settings, dtype, device = _settings()
     try:
+        teacher_column, student_column, passage_column = st.columns([1, 1, 1.2])
+        with teacher_column:
+            teacher = _model("teacher", "Teacher", DEFAULT_TEACHER)
+        with student_column:
+            student = _model("student", "Student", DEFAULT_STUDENT)
+        with passage_column:
+            chosen = _passage()
+        with st.expander("Text, head rule, temperature, device", expanded=chosen == OWN_TEXT):
+            text = _text(chosen)
+            settings, dtype, device = _settings()
+        if not all([_agreed(teacher), _agreed(student)]):
+            return None
         return TraceRequest(teacher, student, text, Settings(*settings), dtype, device)
     except AklVizError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return None
+
+
+def _agreed(reference: str) -> bool:
+    """Whether a person chose this model here: a link alone must not make this machine download one."""
+    chosen: set[str] = st.session_state.setdefault("tokens.chosen", set())
+    if reference in chosen or parse_reference(reference, Policy.for_app()).kind != "hub":
+        return True
+    st.warning(f"This link asks for {plain(reference)} from the hub.", icon=":material/download:")
+    if st.button(f"Load {plain(reference)}", key=f"tokens.load.{reference}"):
+        chosen.add(reference)
+        st.rerun()
+    return False
+
+
+def _choose(key: str) -> None:
+    st.session_state.setdefault("tokens.chosen", set()).add((st.session_state.get(key) or "").strip())
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,8 +74,10 @@ def _model(key: str, label: str, default: str) -> str:
     chosen = st.selectbox(
         label,
         options,
-        index=options.index(default),
+        index=options.index(default) if default in options else 0,
         key=key,
+        on_change=_choose,
+        args=(key,),
         accept_new_options=typed,
         help=_REFERENCE_HELP if typed else "A bundled model: this server loads no others.",
         bind="query-params",
@@ -68,14 +88,17 @@ def _model(key: str, label: str, default: str) -> str:
 def _passage() -> str:
     texts = passages()
     options = [*texts, OWN_TEXT]
-    return st.selectbox(
+    # Not bound to the address: Streamlit would write the label there, which is no stable name.
+    permalink.restore_passage(options, DEFAULT_PASSAGE)
+    chosen = st.selectbox(
         "Text",
         options,
-        index=options.index(DEFAULT_PASSAGE),
-        key="passage",
+        key=permalink.PASSAGE,
         format_func=lambda key: "Own text…" if key == OWN_TEXT else texts[key].label,
-        bind="query-params",
+        persist_state="session",
     )
+    permalink.publish_passage(chosen, DEFAULT_PASSAGE)
+    return chosen
 
 
 def _text(chosen: str) -> str:
@@ -89,7 +112,7 @@ def _text(chosen: str) -> str:
         "Text to score",
         key="tokens.text",
         height=160,
-        max_chars=MAX_CHARACTERS,
+        max_chars=permalink.MAX_TEXT,
         on_change=_make_own,
         persist_state="session",
         help="Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
@@ -100,7 +123,7 @@ def _text(chosen: str) -> str:
 
 
 def _make_own() -> None:
-    st.session_state["passage"] = OWN_TEXT
+    st.session_state[permalink.PASSAGE] = OWN_TEXT
 
 
 def _settings() -> tuple[tuple[float, Boundary, float], str, str]:

@@ -7,9 +7,10 @@ cores and the memory of the first; others wait in line.
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -66,16 +67,22 @@ class Worker:
     """Runs jobs one after the other in a thread of its own."""
 
     def __init__(self, name: str) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._waiting: list[Job[object]] = []
+        # A daemon: the server must be able to stop while a job runs.
+        threading.Thread(target=self._serve, name=name, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._queue.get()()
 
     def submit(self, label: str, work: Callable[[Job[T]], T]) -> Job[T]:
         """Queue the work; it is handed its job to report to."""
         job: Job[T] = Job(label)
         with self._lock:
             self._waiting.append(job)  # type: ignore[arg-type]
-        self._executor.submit(self._run, job, work)
+        self._queue.put(lambda: self._run(job, work))
         return job
 
     def ahead(self, job: Job[T]) -> int:

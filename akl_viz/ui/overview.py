@@ -8,8 +8,9 @@ import streamlit as st
 from akl_viz.analysis.statistics import mean_and_error
 from akl_viz.records import TokenTrace
 from akl_viz.ui import catalog
+from akl_viz.ui.command import inspect_command
 from akl_viz.ui.inspector import inspector
-from akl_viz.ui.tracing import stored_trace
+from akl_viz.ui.tracing import request_of, stored_trace
 
 MISSING = "The stored comparison is missing: run `make data` to build it. The pages below work without it."
 
@@ -49,6 +50,14 @@ def strip() -> None:
     trace = stored_trace()
     if trace is not None:
         inspector(trace, key="overview.inspector")
+
+
+def command() -> None:
+    """The command that prints the numbers of this page."""
+    trace = stored_trace()
+    if trace is not None:
+        with st.expander("Show the command"):
+            st.code(inspect_command(request_of(trace)), language="bash", wrap_lines=True)
 
 
 def sections() -> None:

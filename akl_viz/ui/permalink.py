@@ -16,8 +16,13 @@ from akl_viz.metrics import DEFAULT_METRIC, METRICS
 
 MAX_LINK = 6_000
 """Longest packed text in an address: servers and proxies refuse longer request lines."""
-MAX_TEXT = 200_000
+MAX_TEXT = 60_000
+"""Characters the text box takes: a trace of them still fits one message to the browser."""
 MAX_PINS = 12
+NO_PINS = "none"
+"""Stands for a view without pins: an empty parameter would be dropped from the address."""
+PASSAGE = "tokens.passage"
+"""Session key of the chosen passage."""
 
 
 def pack_text(text: str) -> str | None:
@@ -35,6 +40,21 @@ def unpack_text(packed: str) -> str | None:
     except (binascii.Error, zlib.error, ValueError):
         return None
     return text[:MAX_TEXT]
+
+
+def restore_passage(options: list[str], default: str) -> None:
+    """Choose the passage of the address, once per address; one that does not exist is left out."""
+    st.session_state.setdefault(PASSAGE, default)
+    wanted = st.query_params.get("passage")
+    if wanted in options and wanted != st.session_state.get("tokens.link_passage"):
+        st.session_state[PASSAGE] = wanted
+
+
+def publish_passage(chosen: str, default: str) -> None:
+    """Put the chosen passage into the address, unless it is the default."""
+    named = chosen if chosen != default else None
+    st.session_state["tokens.link_passage"] = named
+    _set("passage", named)
 
 
 def restore_text() -> None:
@@ -90,7 +110,7 @@ def publish_view(view: ViewRequest) -> None:
     """Put the view into the address; parts at their default are left out."""
     st.session_state["tokens.view"] = view
     _set("metric", view.metric if view.metric != DEFAULT_METRIC else None)
-    _set("pins", None if view.pins is None else ".".join(map(str, view.pins)))
+    _set("pins", None if view.pins is None else ".".join(map(str, view.pins)) or NO_PINS)
     _set("fit", "1" if view.fit else None)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from akl_viz.analysis.export import trace_json
+from akl_viz.analysis.export import trace_csv, trace_json
 from akl_viz.analysis.statistics import mean_and_error, summarise
 from akl_viz.figures.theme import Theme
 from akl_viz.figures.weights import weight_histogram
@@ -107,9 +107,9 @@ def reproduce(request: TraceRequest, trace: TokenTrace, state: InspectorState) -
         st.code(inspect_command(request), language="bash", wrap_lines=True)
         if needs_file(request):
             _download("Text", request.text, TEXT_FILE, "text/plain")
-        st.caption("Prints every number of this page as JSON, at full precision.")
+        st.caption("Prints the statistics of every token and the summary as JSON, at full precision.")
     with st.container(horizontal=True, vertical_alignment="center"):
-        _download("CSV", lambda: trace.frame().to_csv(index=False), "tokens.csv", "text/csv")
+        _download("CSV", lambda: trace_csv(trace), "tokens.csv", "text/csv")
         _download("Parquet", lambda: _parquet(trace), "tokens.parquet", "application/vnd.apache.parquet")
         _download("JSON", lambda: json.dumps(trace_json(trace), ensure_ascii=False), "tokens.json", "application/json")
         _download("HTML page", lambda: _html(trace, state), "tokens.html", "text/html")

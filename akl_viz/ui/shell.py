@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from akl_viz.models.warm import import_libraries
+from akl_viz.ui import catalog
 from akl_viz.ui.catalog import PageRow
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -20,6 +21,23 @@ def configure() -> None:
     """
     st.set_page_config(page_title="AKL Viz", page_icon=ICON, layout="wide")
     st.html("<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}</style>")
+
+
+def navigate() -> None:
+    """Draw the navigation by section and run the page that was asked for.
+
+    The links are ours: Streamlit's own list puts sections into it in a way that screen readers cannot follow.
+    """
+    sections = catalog.navigation()
+    page = st.navigation(sections, position="hidden")
+    with st.sidebar:
+        st.markdown("**AKL Viz**")
+        for section, pages in sections.items():
+            if section:
+                st.caption(section)
+            for one in pages:
+                st.page_link(one, label=one.title, icon=one.icon)
+    page.run()
 
 
 def lead(row: PageRow) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from akl_viz.errors import AklVizError
+from akl_viz.models.fingerprint import stamp
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
 from akl_viz.records import Settings, TokenTrace
@@ -24,6 +26,10 @@ QUICK_SECONDS = 1.5
 """How long a run of the page waits for a job before it shows progress instead: the bundled pair is done by then."""
 
 
+Stamps = tuple[tuple[tuple[str, int, int], ...], ...]
+"""Per model the names, sizes and times of its files."""
+
+
 @dataclass(frozen=True)
 class TraceRequest:
     """Everything a trace depends on."""
@@ -36,30 +42,38 @@ class TraceRequest:
     device: str = "auto"
 
 
+def _stamps(request: TraceRequest) -> Stamps:
+    """State of the files behind local references; nothing for bundled models and hub ids."""
+    folders = (Path(reference.partition("#")[0]).expanduser() for reference in (request.teacher, request.student))
+    return tuple(stamp(folder) if folder.is_dir() else () for folder in folders)
+
+
 class TraceService:
     """Traces of this server: a few are kept, one is computed at a time, at most two models are held."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[TraceRequest, TokenTrace] = OrderedDict()
+        self._kept: OrderedDict[tuple[TraceRequest, Stamps], TokenTrace] = OrderedDict()
         self._lock = threading.Lock()
         self._worker = Worker("trace")
         self._pool: ModelPool | None = None
         self.model_runs = 0
-        """How many traces were computed (not looked up): what a test of "no model runs" counts."""
+        """How many traces were computed, not looked up: the benchmark of the metric switch counts them."""
 
     def known(self, request: TraceRequest) -> TokenTrace | None:
-        """The kept trace of this request."""
+        """The kept trace of this request, unless a local checkpoint was written anew since."""
+        key = (request, _stamps(request))
         with self._lock:
-            trace = self._kept.get(request)
+            trace = self._kept.get(key)
             if trace is not None:
-                self._kept.move_to_end(request)
+                self._kept.move_to_end(key)
             return trace
 
     def keep(self, request: TraceRequest, trace: TokenTrace) -> None:
         """Keep the trace; the one unused for longest makes room."""
+        key = (request, _stamps(request))
         with self._lock:
-            self._kept[request] = trace
-            self._kept.move_to_end(request)
+            self._kept[key] = trace
+            self._kept.move_to_end(key)
             while len(self._kept) > KEPT_TRACES:
                 self._kept.popitem(last=False)
 
@@ -72,6 +86,9 @@ class TraceService:
         return self._worker.ahead(job)
 
     def _compute(self, request: TraceRequest, job: Job[TokenTrace]) -> TokenTrace:
+        found = self.known(request)
+        if found is not None:
+            return found
         job.report(0.0, "Loading torch")
         import_libraries()
         from akl_viz.analysis.trace import token_trace

@@ -6,6 +6,7 @@ import streamlit as st
 
 from akl_viz.records import TokenTrace
 from akl_viz.ui.jobs import Job
+from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import QUICK_SECONDS, TraceRequest, service
 
 POLL_SECONDS = 0.4
@@ -42,7 +43,7 @@ def _computed(request: TraceRequest) -> TokenTrace | None:
     outcome = job.outcome()
     if isinstance(outcome, TokenTrace):
         return outcome
-    st.error(outcome, icon=":material/error:")
+    st.error(plain(outcome), icon=":material/error:")
     if st.button("Try again", key="tokens.retry"):
         del st.session_state[_JOB]
         st.rerun()
@@ -69,6 +70,6 @@ def _progress(job: Job[TokenTrace]) -> None:
     ahead = service().ahead(job)
     stage = f"Waiting for {ahead} other comparison{'s' if ahead > 1 else ''}" if ahead else job.stage
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
-    bar.progress(job.fraction, text=stage.replace("[", "\\["))
+    bar.progress(job.fraction, text=plain(stage))
     if button.button("Stop", key="tokens.stop", icon=":material/stop:", width="stretch"):
         job.cancel()

@@ -10,6 +10,7 @@ shell.lead(row)
 # Figures
 overview.sentences()
 overview.strip()
+overview.command()
 
 # Explanation
 overview.sections()

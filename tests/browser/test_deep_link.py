@@ -16,4 +16,4 @@ def test_a_deep_link_on_a_fresh_server_opens_its_page(browser, open_page, tmp_pa
         settled(page)
         assert page.get_by_role("heading", level=1).inner_text() == "Token inspector"
         assert page.get_by_text("Page not found").count() == 0
-        assert page.get_by_test_id("stSidebarNavLink").count() > 1
+        assert page.get_by_test_id("stSidebar").get_by_role("link").count() > 1

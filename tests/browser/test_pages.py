@@ -46,11 +46,6 @@ def test_a_phone_needs_no_sideways_scroll(app, open_page, row):
     assert page.evaluate(SIDEWAYS) == 0
 
 
-def test_an_unknown_address_says_so(app, open_page):
-    page = open_page(f"{app}/no-such-page")
-    page.get_by_text("Page not found").first.wait_for()
-
-
 def test_the_overview_leads_to_the_inspector(app, open_page):
     page = opened(open_page, app, PAGES[0])
     page.get_by_test_id("stMain").get_by_role("link", name="Token inspector").click()
