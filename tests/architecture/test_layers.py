@@ -10,7 +10,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 BASE = {"records", "errors", "paths", "metrics", "__init__"}
-HEAVY = {"torch", "transformers", "plotly", "streamlit", "scipy", "peft", "gguf", "safetensors", "tokenizers"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "plotly",
+    "streamlit",
+    "scipy",
+    "peft",
+    "gguf",
+    "safetensors",
+    "tokenizers",
+    "huggingface_hub",
+    "accelerate",
+    "trl",
+    "datasets",
+}
 
 ALLOWED_PARTS = {
     "errors": set(),
@@ -28,6 +42,7 @@ ALLOWED_PARTS = {
     "figures": {"records", "errors", "metrics"},
     "ui": BASE | {"divergences", "models", "figures", "analysis", "toys", "distill", "evaluate", "claims"},
     "cli": BASE | {"divergences", "models", "analysis", "toys", "distill", "evaluate", "claims", "launch"},
+    "integrations": BASE | {"divergences", "models", "analysis", "distill"},
     "launch": {"paths", "errors"},
     "__main__": {"cli"},
     "pages": BASE | {"ui", "figures", "divergences", "analysis"},
@@ -41,15 +56,16 @@ ALLOWED_LIBRARIES = {
     "records": set(),
     "metrics": set(),
     "divergences": {"torch"},
-    "models": {"torch", "transformers", "peft", "safetensors", "tokenizers", "gguf"},
+    "models": {"torch", "transformers", "peft", "safetensors", "tokenizers", "gguf", "huggingface_hub"},
     "analysis": {"torch", "scipy"},
     "toys": {"torch", "scipy"},
-    "distill": {"torch", "transformers", "peft", "safetensors"},
+    "distill": {"torch", "transformers", "peft", "safetensors", "accelerate"},
     "evaluate": {"torch", "scipy"},
     "claims": {"torch", "scipy"},
     "figures": {"plotly"},
     "ui": {"streamlit"},
     "cli": set(),
+    "integrations": {"torch", "transformers"},
     "launch": {"streamlit"},
     "__main__": set(),
     "pages": {"streamlit"},

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -90,7 +91,7 @@ def test_an_interrupt_ends_with_130(run, monkeypatch):
     def interrupted(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "run_models", interrupted)
+    monkeypatch.setattr(cli, "COMMANDS", (replace(cli.models.COMMAND, run=interrupted),))
     assert run("models").code == 130
 
 
@@ -105,8 +106,10 @@ def test_the_module_is_the_command(shell):
 @pytest.mark.parametrize("lines", [1, 5000])
 def test_a_reader_that_leaves_early_ends_the_command_quietly(lines):
     code = (
-        "import sys; from akl_viz import cli\n"
-        f"cli.run_models = lambda arguments: [cli._print('x' * 80) for _ in range({lines})]\n"
+        "import sys; from dataclasses import replace; from akl_viz import cli\n"
+        "from akl_viz.cli.command import print_line\n"
+        f"chatty = lambda arguments: [print_line('x' * 80) for _ in range({lines})]\n"
+        "cli.COMMANDS = (replace(cli.models.COMMAND, run=chatty),)\n"
         "sys.stdin.read(); sys.exit(cli.main(['models']))"
     )
     process = subprocess.Popen(

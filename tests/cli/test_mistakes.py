@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from akl_viz import cli
+from akl_viz.cli import inspect
 
 TEXT = ["--text", "It is a truth"]
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_byte(run, pair, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_refused_unread(run, pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "MAX_TEXT_BYTES", 1_000_000)
+    monkeypatch.setattr(inspect, "MAX_TEXT_BYTES", 1_000_000)
     file = tmp_path / "text.txt"
     file.write_bytes(b"a" * 1_000_001)
     assert "is larger than 1 MB" in one_line(run("inspect", *pair, "--text-file", file))
@@ -87,7 +87,7 @@ def test_a_file_that_is_too_large_is_refused_unread(run, pair, tmp_path, monkeyp
 
 @pytest.mark.parametrize("option", ["--csv", "--parquet"])
 def test_an_output_folder_that_is_missing_is_named_before_any_work(run, pair, tmp_path, option, monkeypatch):
-    monkeypatch.setattr(cli, "_trace", lambda *_: pytest.fail("the models ran"))
+    monkeypatch.setattr(inspect, "_trace", lambda *_: pytest.fail("the models ran"))
     said = one_line(run("inspect", *pair, *TEXT, option, tmp_path / "missing" / "file"))
     assert f"make the folder {tmp_path / 'missing'} first" in said
 

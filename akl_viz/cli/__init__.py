@@ -1,0 +1,64 @@
+"""The command line: `akl-viz app`, `akl-viz models`, `akl-viz inspect`.
+
+A user's mistake ends with exit code 2 and one line on standard error. Heavy libraries are imported by the
+command that needs them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from akl_viz import __version__
+from akl_viz.cli import app, inspect, models
+from akl_viz.cli.command import Command
+from akl_viz.errors import AklVizError
+
+COMMANDS: tuple[Command, ...] = (app.COMMAND, models.COMMAND, inspect.COMMAND)
+"""Every command, in the order of the help text."""
+USER_MISTAKE = 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USER_MISTAKE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = _Parser(
+        prog="akl-viz", description="An open laboratory for KL divergences in the distillation of language models."
+    )
+    parser.add_argument("--version", action="version", version=f"akl-viz {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        options = commands.add_parser(command.name, help=command.help)
+        command.add_options(options)
+        options.set_defaults(run=command.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    arguments: Any = build_parser().parse_args(argv)
+    # JSON is UTF-8 whatever the terminal's encoding; a text from the command line may hold any character.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except AklVizError as error:
+        sys.stderr.write(f"akl-viz: {' '.join(str(error).split())}\n")
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has left; what is still buffered must not be written again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
