@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-BASE = {"records", "errors", "paths", "metrics", "__init__"}
+BASE = {"records", "errors", "paths", "metrics", "loss_spec", "__init__"}
 HEAVY = {
     "torch",
     "transformers",
@@ -31,6 +31,7 @@ ALLOWED_PARTS = {
     "paths": set(),
     "__init__": set(),
     "records": {"errors"},
+    "loss_spec": {"errors"},
     "metrics": {"records", "errors"},
     "divergences": {"records", "errors"},
     "models": BASE | {"divergences"},
@@ -54,6 +55,7 @@ ALLOWED_LIBRARIES = {
     "paths": set(),
     "__init__": set(),
     "records": set(),
+    "loss_spec": set(),
     "metrics": set(),
     "divergences": {"torch"},
     "models": {"torch", "transformers", "peft", "safetensors", "tokenizers", "gguf", "huggingface_hub"},
