@@ -14,7 +14,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make the virtual environment with the pinned packages
 
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AKL Viz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 2; }
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt

@@ -1,6 +1,7 @@
 """Entry of the app: the page catalog becomes the navigation."""
 
-from akl_viz.ui import shell
+from akl_viz.ui import shell, waiting
 
 shell.configure()
-shell.navigate()
+with waiting.one_run():
+    shell.navigate()

@@ -15,6 +15,10 @@ class CheckpointUnavailable(AklVizError, RuntimeError):
     """A model reference that cannot be loaded; the message names the file and the remedy."""
 
 
+class OutOfMemory(CheckpointUnavailable):
+    """A model did not fit into memory, at loading or while it scored a text."""
+
+
 class VocabularyMismatch(AklVizError, ValueError):
     """Teacher and student do not number the same tokens in the same way."""
 

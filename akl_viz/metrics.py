@@ -32,8 +32,15 @@ class Metric:
     """The value at which the colour is full: a fixed range, so that two texts can be compared."""
     signed: bool = False
     """Whether zero is the middle: positive leans to the teacher, negative to the student."""
+    name: str = ""
+    """What it is called where there is no room for the label; empty for the label itself."""
     scale: Scale = "sqrt"
     """How value becomes colour: sqrt for bounded and nats-valued metrics, log for ranks."""
+
+    @property
+    def short(self) -> str:
+        """The shortest name: a column's heading, a loss in a legend."""
+        return self.name or self.label
 
 
 def column(name: str, trace: TokenTrace) -> FloatArray:
@@ -78,6 +85,7 @@ _ROWS = (
         "Large where the student misses mass the teacher has.",
         partial(column, "forward_kl"),
         limit=4.0,
+        name="KL(T‖S)",
     ),
     Metric(
         "reverse_kl",
@@ -86,6 +94,7 @@ _ROWS = (
         "Large where the student puts mass the teacher does not have.",
         partial(column, "reverse_kl"),
         limit=4.0,
+        name="KL(S‖T)",
     ),
     Metric(
         "jsd",
@@ -94,6 +103,7 @@ _ROWS = (
         "Symmetric, 0 to ln 2.",
         partial(column, "jsd"),
         limit=float(np.log(2)),
+        name="JSD",
     ),
     Metric(
         "tvd",
@@ -102,6 +112,7 @@ _ROWS = (
         "Symmetric, 0 to 1: the mass that would have to move.",
         partial(column, "tvd"),
         limit=1.0,
+        name="TVD",
     ),
     Metric(
         "akl",
@@ -110,6 +121,7 @@ _ROWS = (
         "Forward and reverse KL, weighted by the share of the gap in the head and in the tail.",
         partial(column, "akl"),
         limit=4.0,
+        name="AKL",
     ),
     Metric(
         "head_gap",
@@ -118,6 +130,7 @@ _ROWS = (
         "How far the student is from the teacher on the teacher's head.",
         partial(column, "head_gap"),
         limit=1.0,
+        name="head gap",
     ),
     Metric(
         "tail_gap",
@@ -126,6 +139,7 @@ _ROWS = (
         "How far the student is from the teacher outside the head.",
         partial(column, "tail_gap"),
         limit=1.0,
+        name="tail gap",
     ),
     Metric(
         "weight_forward",
@@ -134,6 +148,7 @@ _ROWS = (
         "Head gap / (head gap + tail gap): how much AKL weighs the forward term here.",
         partial(column, "weight_forward"),
         limit=1.0,
+        name="w",
     ),
     Metric(
         "teacher_entropy",

@@ -65,6 +65,12 @@ class ModelInfo:
     device: str
     revision: str
     """Hash prefix of the weights, or the hub commit."""
+    notes: tuple[str, ...] = ()
+    """What is worth saying although nothing is wrong: stored tensors that this kind of model does not use."""
+
+    def __post_init__(self) -> None:
+        """Make the notes a tuple again: JSON knows only lists."""
+        object.__setattr__(self, "notes", tuple(self.notes))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 
-from benchmarks.browser import PATIENCE_MS, fresh_browser, server, wait_until_healthy
+from benchmarks.browser import PATIENCE_MS, fresh_browser, server
 from benchmarks.record import Result, finish, record
 
 BAR_S = 10.0
@@ -27,15 +27,15 @@ PHASES = {
 
 def one_start() -> tuple[dict[str, float], str]:
     """Seconds from process start at which each phase ended, and the browser."""
-    with fresh_browser() as (context, browser), server() as (address, started):
+    with fresh_browser() as (context, browser), server() as app:
         page = context.pages[0]
-        wait_until_healthy(address)
-        ends = {"server answers": time.perf_counter() - started}
-        page.goto(address, wait_until="commit")
+        app.wait()
+        ends = {"server answers": time.perf_counter() - app.started}
+        page.goto(app.address, wait_until="commit")
         page.wait_for_selector(HEADER, timeout=PATIENCE_MS)
-        ends["page header"] = time.perf_counter() - started
+        ends["page header"] = time.perf_counter() - app.started
         page.wait_for_selector(STRIP, timeout=PATIENCE_MS)
-        ends["strip"] = time.perf_counter() - started
+        ends["strip"] = time.perf_counter() - app.started
     return ends, browser
 
 

@@ -7,6 +7,7 @@ models' size does not matter here: the server counts how often they run, and nei
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Page
 
-from benchmarks.browser import PATIENCE_MS, fresh_browser, server, wait_until_healthy
+from benchmarks.browser import PATIENCE_MS, fresh_browser, server
 from benchmarks.long_pair import TOKENS, long_text, make_pair
 from benchmarks.record import Result, finish, record
 
@@ -97,11 +98,11 @@ def run(*, quick: bool = False) -> bool:
     with tempfile.TemporaryDirectory() as folder, fresh_browser() as (context, browser):
         runs = Path(folder) / "runs.txt"
         pair, text = make_pair(Path(folder)), long_text()
-        command = ["-m", "benchmarks.interaction", "--serve", str(runs)]
-        with server(command, {"AKL_VIZ_ROOTS": folder}) as (address, _):
-            wait_until_healthy(address)
+        command = [sys.executable, "-m", "benchmarks.interaction", "--serve", str(runs)]
+        with server(command, {"AKL_VIZ_ROOTS": folder}) as app:
+            app.wait()
             page = context.pages[0]
-            opened(page, address, pair, text)
+            opened(page, app.address, pair, text)
             before = runs.read_text(encoding="utf-8").count("run")
             cards, addresses = click_times(page, count)
             switches = switch_times(page, count)
@@ -120,9 +121,10 @@ def run(*, quick: bool = False) -> bool:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer clicks and switches")
-    parser.add_argument("--serve", nargs=2, metavar=("FILE", "PORT"), help=argparse.SUPPRESS)
+    parser.add_argument("--serve", metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        serve(Path(options.serve[0]), int(options.serve[1]))
+        serve(Path(options.serve), options.port)
     else:
         finish(run(quick=options.quick))

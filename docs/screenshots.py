@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -12,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from akl_viz.ui.catalog import PAGES  # noqa: E402
-from tests.browser_fixtures import FLAGS, find_chromium, running  # noqa: E402
+from benchmarks.browser import FLAGS, find_chromium, server  # noqa: E402
 
 OUT = Path(__file__).with_name("screenshots")
 WIDTHS = {"": 1440, "-phone": 360}
@@ -35,17 +34,13 @@ def take(browser: Browser, url: str, scheme: str, width: int, path: Path) -> Non
 def main() -> None:
     """Start the app, photograph it, stop it."""
     OUT.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "akl_viz", "app"]
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        running(command, Path(scratch) / "server.log") as app,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+    with server() as app, sync_playwright() as playwright:
+        app.wait()
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         for row in PAGES:
             for scheme in ("light", "dark"):
                 for suffix, width in WIDTHS.items():
-                    address = f"{app}/{'' if row.default else row.url_path}"
+                    address = f"{app.address}/{'' if row.default else row.url_path}"
                     take(browser, address, scheme, width, OUT / f"{row.url_path}-{scheme}{suffix}.png")
         browser.close()
 

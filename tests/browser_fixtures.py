@@ -6,14 +6,8 @@ Import the fixtures you need in a conftest.py: `from tests.browser_fixtures impo
 import atexit
 import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -22,13 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-MISSING = (
-    "no Chromium or Chrome found: install one (Debian: apt-get install chromium) or set AKL_VIZ_CHROMIUM to its path"
-)
-START_S = 90
+from benchmarks.browser import FLAGS, NO_CHROMIUM, ROOT, find_chromium, server
+
 OURS = re.compile(rf'File "{re.escape(str(ROOT))}/(akl_viz|pages|app\.py|tests)')
 """A traceback through a file of ours in a server's log; Streamlit's complaints about a closed tab have none."""
 STREAMLIT_RUN = (
@@ -41,24 +30,19 @@ PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
 SETTLE_MS = 45_000
 
 
-def find_chromium() -> str | None:
-    """Path of a Chromium or Chrome on this machine."""
-    return os.environ.get("AKL_VIZ_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-
 @cache
 def _launched() -> Browser:
     """One browser for the whole test run: Playwright's synchronous interface can be started only once."""
     playwright = sync_playwright().start()
     atexit.register(playwright.stop)
-    return playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=FLAGS)
+    return playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=list(FLAGS))
 
 
 @pytest.fixture(scope="session")
 def browser() -> Browser:
     """Chromium; without one the test is skipped, or fails where CI=true."""
     if find_chromium() is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(MISSING)
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(NO_CHROMIUM)
     return _launched()
 
 
@@ -127,25 +111,11 @@ def settled(page: Page) -> None:
 
 
 @contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[str]:
+def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """Run `command --port N` on a free port; yields its address. An error of ours in its log fails at the end."""
-    port = free_port()
-    environment = environment or dict(os.environ)
-    paths = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
-    with log.open("w") as out:
-        server = subprocess.Popen(
-            [*command, "--port", str(port)],
-            cwd=ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**environment, "PYTHONPATH": paths},
-        )
-    try:
-        _wait_healthy(server, port, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with server(command, environment, log) as started:
+        started.wait()
+        yield started.address
     assert [line for line in log.read_text().splitlines() if OURS.search(line)] == []
 
 
@@ -156,23 +126,3 @@ def streamlit_server(script: Path, log: Path) -> Iterator[str]:
     launch = [sys.executable, "-c", STREAMLIT_RUN, str(script), *flags]
     with running(launch, log) as address:
         yield address
-
-
-def free_port() -> int:
-    """A port nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_healthy(server: subprocess.Popen, port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            pytest.fail(f"the server stopped with code {server.returncode}:\n{log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"the server did not answer within {START_S} s:\n{log.read_text()[-2000:]}")

@@ -10,6 +10,8 @@ from akl_viz.analysis.statistics import summarise
 from akl_viz.records import FLAG_FIELDS, TOKEN_FIELDS, WHOLE_FIELDS, TokenTrace
 
 SCHEMA = 1
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""First characters of what spreadsheet programs run: the four signs, whitespace they skip, the wide forms."""
 
 
 def trace_json(trace: TokenTrace) -> dict[str, Any]:
@@ -39,9 +41,28 @@ def trace_json(trace: TokenTrace) -> dict[str, Any]:
 def trace_csv(trace: TokenTrace) -> str:
     """The trace as CSV, one row per token, empty where not scored; numbers at full double precision.
 
-    Lines end as RFC 4180 has it, which also makes a token that is a lone carriage return a quoted field.
+    Lines end as RFC 4180 has it, which also makes a token that is a lone carriage return a quoted field. A text
+    that a spreadsheet could run as a formula is made inert by `inert_cell`; numbers are not touched. Parquet and
+    JSON hold the texts as they are.
     """
-    return trace.frame().to_csv(index=False, lineterminator="\r\n")
+    frame = trace.frame()
+    frame["text"] = [inert_cell(piece) for piece in trace.pieces]
+    return frame.to_csv(index=False, lineterminator="\r\n")
+
+
+def inert_cell(text: str) -> str:
+    """The text with an apostrophe in front where a spreadsheet program could take it for a formula.
+
+    These start with one of FORMULA_STARTS. A text that starts with an apostrophe gets one more, so that taking one
+    leading apostrophe away always gives the text back (`cell_text`).
+    Source: OWASP, "CSV Injection".
+    """
+    return f"'{text}" if text.startswith((*FORMULA_STARTS, "'")) else text
+
+
+def cell_text(cell: str) -> str:
+    """The text that `inert_cell` was given."""
+    return cell.removeprefix("'")
 
 
 def _token(trace: TokenTrace, index: int) -> dict[str, Any]:

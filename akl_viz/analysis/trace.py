@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 
 from akl_viz.analysis.measure import Block, measure, position_table
-from akl_viz.models import Checkpoint, LogitBlocks, encode, logit_blocks, match_vocabularies, token_label
+from akl_viz.errors import OutOfMemory
+from akl_viz.models import (
+    Checkpoint,
+    LogitBlocks,
+    encode,
+    is_out_of_memory,
+    logit_blocks,
+    match_vocabularies,
+    token_label,
+)
 from akl_viz.records import TOKEN_FIELDS, FloatArray, PositionTable, Settings, TokenTrace
 
 Progress = Callable[[float, str], None]
@@ -44,8 +53,24 @@ def token_trace(
     Raises:
         VocabularyMismatch: the models do not number the same tokens alike.
         InvalidInput: the text gives fewer than two tokens, or a model's logits are not finite.
+        OutOfMemory: memory ended on the way.
     """
-    settings = settings or Settings()
+    try:
+        return _trace(teacher, student, text, settings or Settings(), progress)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside the handler: the failed allocation's frames hold logits and caches, and this error must not hold them.
+    raise OutOfMemory(
+        f"Memory ended while {teacher.info.reference} and {student.info.reference} scored the text on "
+        f"{teacher.info.device}: choose a shorter text, a smaller model or dtype, or the device cpu."
+    )
+
+
+def _trace(
+    teacher: Checkpoint, student: Checkpoint, text: str, settings: Settings, progress: Progress | None
+) -> TokenTrace:
+    """See `token_trace`."""
     shared = match_vocabularies(teacher, student)
     encoded = encode(teacher.tokenizer, text, min(teacher.info.context, student.info.context))
     streams = (

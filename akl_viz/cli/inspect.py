@@ -37,7 +37,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 or float64 (default auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
     parser.add_argument("--json", action="store_true", help="print the trace as JSON (schema 1)")
-    parser.add_argument("--csv", type=Path, metavar="F", help="write one row per token as CSV")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="F",
+        help="write one row per token as CSV; a text like =1+1 gets a leading apostrophe, so no program runs it",
+    )
     parser.add_argument("--parquet", type=Path, metavar="F", help="write one row per token as Parquet")
 
 
@@ -56,7 +61,15 @@ def run_inspect(arguments: argparse.Namespace) -> None:
         print_line(json.dumps(trace_json(trace), ensure_ascii=False, allow_nan=False))
     elif arguments.csv is None and arguments.parquet is None:
         _print_summary(trace)
-    if trace.cut is not None and sys.stderr.isatty():
+    _write_notices(trace)
+
+
+def _write_notices(trace: TokenTrace) -> None:
+    """What a user should know although nothing is wrong, on standard error."""
+    for info in dict.fromkeys((trace.teacher, trace.student)):
+        for note in info.notes:
+            sys.stderr.write(f"{note}\n")
+    if trace.cut is not None:
         sys.stderr.write(f"The text was cut after token {trace.cut.tokens_kept}: the context ends there.\n")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from akl_viz.models.checkpoint import Checkpoint, load_checkpoint
     from akl_viz.models.device import resolve_device, resolve_dtype
     from akl_viz.models.logits import LogitBlocks, logit_blocks
-    from akl_viz.models.memory import MemoryPlan, memory_plan
+    from akl_viz.models.memory import MemoryPlan, is_out_of_memory, memory_plan
     from akl_viz.models.pool import ModelPool
     from akl_viz.models.reference import Policy, Reference, parse_reference
     from akl_viz.models.text import Encoded, encode
@@ -31,6 +31,7 @@ __all__ = [
     "Reference",
     "bundled_models",
     "encode",
+    "is_out_of_memory",
     "load_checkpoint",
     "logit_blocks",
     "match_vocabularies",
@@ -47,6 +48,7 @@ _HOMES = {
     "Checkpoint": "checkpoint",
     "load_checkpoint": "checkpoint",
     "MemoryPlan": "memory",
+    "is_out_of_memory": "memory",
     "memory_plan": "memory",
     "resolve_device": "device",
     "resolve_dtype": "device",

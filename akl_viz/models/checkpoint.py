@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from akl_viz.errors import AklVizError, CheckpointUnavailable
+from akl_viz.errors import AklVizError, CheckpointUnavailable, OutOfMemory
 from akl_viz.models import loading
 from akl_viz.models.adapter import put_adapter
 from akl_viz.models.device import dtype_name, resolve_device, resolve_dtype
@@ -33,8 +33,11 @@ class Checkpoint:
     """The transformers (or peft) model; its parameters take no gradient."""
     tokenizer: Any
     """A fast tokenizer: it knows which stretch of the text each token stands for."""
-    notes: tuple[str, ...] = ()
-    """What is worth saying although nothing is wrong: stored tensors that this kind of model does not use."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying although nothing is wrong; see `ModelInfo.notes`."""
+        return self.info.notes
 
 
 def load_checkpoint(
@@ -77,7 +80,11 @@ def load_checkpoint(
         except AklVizError:
             raise
         except Exception as error:
-            raise loading.explain(error, str(parsed.path or parsed)) from error
+            sentence = loading.explain(error, str(parsed.path or parsed))
+            if not isinstance(sentence, OutOfMemory):
+                raise sentence from error
+    # Outside the handler: the failed allocation's frames hold what was loaded, and this error must not hold them.
+    raise sentence
 
 
 def _load(reference: Reference, source: Source, device: torch.device, dtype: torch.dtype, tell: Progress) -> Checkpoint:
@@ -105,6 +112,7 @@ def _load(reference: Reference, source: Source, device: torch.device, dtype: tor
         dtype=dtype_name(dtype),
         device=str(device),
         revision=source.revision,
+        notes=notes,
     )
     tell(1.0, f"Loaded {reference}")
-    return Checkpoint(info, model, tokenizer, notes)
+    return Checkpoint(info, model, tokenizer)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import torch
 
 from akl_viz.errors import InvalidInput
+from akl_viz.models.choices import AUTO, DEVICES, DTYPES
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
-DEFAULT_DTYPE = "auto"
+DEFAULT_DTYPE = AUTO
 
 _STORED = {"BF16": torch.bfloat16, "F16": torch.float16}
 
 
-def resolve_device(name: str = "auto") -> torch.device:
+def resolve_device(name: str = AUTO) -> torch.device:
     """Turn a device's name into a device that is there.
 
     "auto" is the first of cuda, mps and cpu that this machine has.
@@ -24,7 +23,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     Raises:
         InvalidInput: an unknown name, or a device this machine lacks.
     """
-    if name == "auto":
+    if name == AUTO:
         found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
         name = found
     kind, mark, number = name.partition(":")
@@ -56,7 +55,7 @@ def resolve_dtype(name: str, device: torch.device, stored: str | None = None) ->
         raise InvalidInput(f"There is no dtype {name!r}: choose one of {', '.join(DTYPES)}.")
     if name == "float64" and device.type == "mps":
         raise InvalidInput("The device mps has no float64: choose float32, or the device cpu.")
-    if name == "auto":
+    if name == AUTO:
         return torch.float32 if device.type == "cpu" else _STORED.get(stored or "", torch.float32)
     dtype: torch.dtype = getattr(torch, name)
     return dtype

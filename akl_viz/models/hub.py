@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from akl_viz.errors import CheckpointUnavailable
 
 _WANTED = ["*.safetensors", "*.json", "*.model", "*.txt"]
 _UNWANTED = ["*/*", "consolidated*", "training_args*"]
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-
-
-def is_hub_id(text: str) -> bool:
-    """Whether a text has the form owner/name."""
-    return bool(_ID.fullmatch(text))
 
 
 def fetch(repository: str, revision: str | None, *, download: bool) -> tuple[Path, str]:

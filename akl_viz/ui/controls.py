@@ -6,6 +6,7 @@ import streamlit as st
 
 from akl_viz.errors import AklVizError
 from akl_viz.models import Policy, bundled_models, parse_reference
+from akl_viz.models.choices import DEVICES, DTYPES
 from akl_viz.records import BOUNDARIES, Boundary, Settings
 from akl_viz.ui import permalink
 from akl_viz.ui.passages import passages
@@ -15,9 +16,6 @@ from akl_viz.ui.tracing import TraceRequest
 DEFAULT_TEACHER = "bundled:teacher"
 DEFAULT_STUDENT = "bundled:akl-80"
 DEFAULT_PASSAGE = "engaged-to-darcy"
-OWN_TEXT = "own"
-DTYPES = ("auto", "float32", "bfloat16", "float16", "float64")
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 _REFERENCE_HELP = (
     "A bundled model, or type the path of a local folder (also of a LoRA adapter) or a hub id such as `owner/name`; "
@@ -35,7 +33,7 @@ def trace_request() -> TraceRequest | None:
             student = _model("student", "Student", DEFAULT_STUDENT)
         with passage_column:
             chosen = _passage()
-        with st.expander("Text, head rule, temperature, device", expanded=chosen == OWN_TEXT):
+        with st.expander("Text, head rule, temperature, device", expanded=chosen == permalink.OWN_TEXT):
             text = _text(chosen)
             settings, dtype, device = _settings()
         if not all([_agreed(teacher), _agreed(student)]):
@@ -49,7 +47,7 @@ def trace_request() -> TraceRequest | None:
 def _agreed(reference: str) -> bool:
     """Whether a person chose this model here: a link alone must not make this machine download one."""
     chosen: set[str] = st.session_state.setdefault("tokens.chosen", set())
-    if reference in chosen or parse_reference(reference, Policy.for_app()).kind != "hub":
+    if parse_reference(reference, Policy.for_app()).kind != "hub" or reference in chosen:
         return True
     st.warning(f"This link asks for {plain(reference)} from the hub.", icon=":material/download:")
     if st.button(f"Load {plain(reference)}", key=f"tokens.load.{reference}"):
@@ -87,14 +85,14 @@ def _model(key: str, label: str, default: str) -> str:
 
 def _passage() -> str:
     texts = passages()
-    options = [*texts, OWN_TEXT]
+    options = [*texts, permalink.OWN_TEXT]
     # Not bound to the address: Streamlit would write the label there, which is no stable name.
     permalink.restore_passage(options, DEFAULT_PASSAGE)
     chosen = st.selectbox(
         "Text",
         options,
         key=permalink.PASSAGE,
-        format_func=lambda key: "Own text…" if key == OWN_TEXT else texts[key].label,
+        format_func=lambda key: "Own text…" if key == permalink.OWN_TEXT else texts[key].label,
         persist_state="session",
     )
     permalink.publish_passage(chosen, DEFAULT_PASSAGE)
@@ -103,7 +101,7 @@ def _passage() -> str:
 
 def _text(chosen: str) -> str:
     """The text of the passage, or what was typed; editing a passage makes it one's own."""
-    if chosen == OWN_TEXT:
+    if chosen == permalink.OWN_TEXT:
         permalink.restore_text()
     elif st.session_state.get("tokens.shown_passage") != chosen:
         st.session_state["tokens.text"] = passages()[chosen].text
@@ -115,15 +113,15 @@ def _text(chosen: str) -> str:
         max_chars=permalink.MAX_TEXT,
         on_change=_make_own,
         persist_state="session",
-        help="Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
-        "the page says where.",
+        help=f"Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
+        f"the page says where; one of more than {permalink.MAX_TEXT:,} characters is not taken.",
     )
-    permalink.publish_text(typed if chosen == OWN_TEXT else None)
+    permalink.publish_text(typed if chosen == permalink.OWN_TEXT else None)
     return typed or ""
 
 
 def _make_own() -> None:
-    st.session_state[permalink.PASSAGE] = OWN_TEXT
+    st.session_state[permalink.PASSAGE] = permalink.OWN_TEXT
 
 
 def _settings() -> tuple[tuple[float, Boundary, float], str, str]:

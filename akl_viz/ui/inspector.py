@@ -6,8 +6,8 @@ import html
 import json
 import re
 import weakref
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 import streamlit as st
@@ -16,6 +16,7 @@ from akl_viz.metrics import DEFAULT_METRIC, METRICS
 from akl_viz.records import TokenTrace
 from akl_viz.ui.components.assets import markup, script, style
 from akl_viz.ui.components.payload import default_pins, static_payload, valid_pins
+from akl_viz.ui.view import BARS, SCALES, View
 
 _COMPONENT = st.components.v2.component(
     "akl_inspector", html=markup("inspector"), css=style(), js=script("streamlit"), isolate_styles=True
@@ -23,89 +24,53 @@ _COMPONENT = st.components.v2.component(
 _packed: dict[int, tuple[weakref.ref[TokenTrace], dict[str, Any]]] = {}
 
 
-@dataclass(frozen=True)
-class InspectorState:
-    """What a person chose in the inspector: enough to open the same view again."""
-
-    pins: tuple[int, ...]
-    """Indices of the pinned tokens, oldest first."""
-    metric: str
-    """A key of METRICS."""
-    fit: bool
-    """Whether colours end at the largest value of this text instead of at the metric's fixed limit."""
-
-
-def payload(
-    trace: TokenTrace, *, metric: str = DEFAULT_METRIC, pins: Iterable[int] | None = None, fit: bool = False
-) -> dict[str, Any]:
+def payload(trace: TokenTrace, view: View | None = None) -> dict[str, Any]:
     """Everything the browser needs to draw a trace; equal input gives an equal dict.
 
     Args:
         trace: the record of one text under one pair.
-        metric: key of the metric to colour by at first; an unknown key falls back to the default.
-        pins: token indices to pin at first; None pins the position with the largest AKL. What is not a scored
-            token is left out.
-        fit: whether colours first end at the largest value of this text.
+        view: how to open it; what is not valid in it is left at its default, and pins None pins the position with
+            the largest AKL.
 
     Returns:
         A dict for `json.dumps(..., allow_nan=False)`: `ver` is a hash of the trace, `initial` the state to open
         with; see `akl_viz.ui.components.payload.static_payload` for the rest.
     """
-    return {**_packed_once(trace), "initial": _as_dict(_initial(trace, metric, pins, fit))}
+    return {**_packed_once(trace), "initial": _as_dict(_valid(view or View(), trace))}
 
 
-def inspector(
-    trace: TokenTrace,
-    *,
-    key: str,
-    metric: str = DEFAULT_METRIC,
-    pins: Iterable[int] | None = None,
-    fit: bool = False,
-    on_change: Callable[[], None] | None = None,
-) -> InspectorState:
+def inspector(trace: TokenTrace, *, key: str, view: View | None = None) -> View:
     """Draw the inspector and return what the person chose.
 
-    `metric`, `pins` and `fit` say how a trace opens. Later reruns with the same trace leave the view as the person
-    made it, whatever they pass, and send nothing to the browser; a new trace opens with the values passed then.
-    Pointing at tokens never runs the script; pins, metric and range do.
+    `view` says how a trace opens. Later reruns with the same trace leave the view as the person made it, whatever
+    they pass, and send nothing to the browser; a new trace opens with the view passed then. Pointing at tokens
+    never runs the script; a changed view does.
 
     Args:
         trace: the record to draw.
         key: identity of the component on the page.
-        metric: key of METRICS to colour by at first.
-        pins: token indices to pin at first; None pins the position with the largest AKL.
-        fit: whether colours first end at the largest value of this text.
-        on_change: called before the rerun that a change causes.
+        view: how to open it, see `payload`.
 
     Returns:
-        The present pins, metric and range, checked against the trace.
+        The present view, checked against the trace; its pins are never None.
     """
     packed = _packed_once(trace)
     memory = f"{key}:opened"
     opened = st.session_state.get(memory)
     if key not in st.session_state or opened is None or opened[0] != packed["ver"]:
-        opened = (packed["ver"], _initial(trace, metric, pins, fit))
+        opened = (packed["ver"], _valid(view or View(), trace))
         st.session_state[memory] = opened
     data = {**packed, "initial": _as_dict(opened[1])}
-    result = _COMPONENT(key=key, data=data, default={"view": None}, on_view_change=on_change or _nothing)
+    result = _COMPONENT(key=key, data=data, default={"view": None}, on_view_change=_nothing)
     return _checked(result.get("view"), trace, opened)
 
 
-def standalone_html(
-    trace: TokenTrace,
-    *,
-    metric: str = DEFAULT_METRIC,
-    pins: Iterable[int] | None = None,
-    fit: bool = False,
-    title: str = "Token inspector",
-) -> str:
+def standalone_html(trace: TokenTrace, view: View | None = None, *, title: str = "Token inspector") -> str:
     """The inspector as one HTML file: same drawing code, data inside, nothing to load, opens without a network.
 
     Args:
         trace: the record to draw.
-        metric: key of METRICS to colour by at first.
-        pins: token indices to pin at first; None pins the position with the largest AKL.
-        fit: whether colours first end at the largest value of this text.
+        view: how to open it, see `payload`.
         title: heading and title of the document, plain text.
 
     Returns:
@@ -121,7 +86,7 @@ def standalone_html(
         "TITLE": html.escape(title),
         "SUBTITLE": html.escape(subtitle),
         "CSS": style(),
-        "DATA": script_json(payload(trace, metric=metric, pins=pins, fit=fit)),
+        "DATA": script_json(payload(trace, view)),
         "JS": script("file"),
     }
     return re.sub("@([A-Z]+)@", lambda place: parts[place[1]], markup("standalone"))
@@ -143,22 +108,30 @@ def _packed_once(trace: TokenTrace) -> dict[str, Any]:
     return packed
 
 
-def _initial(trace: TokenTrace, metric: str, pins: Iterable[int] | None, fit: bool) -> InspectorState:
-    """The state to open with, made valid."""
-    chosen = default_pins(trace) if pins is None else valid_pins(pins, trace)
-    return InspectorState(tuple(chosen), metric if metric in METRICS else DEFAULT_METRIC, bool(fit))
+def _valid(view: View, trace: TokenTrace) -> View:
+    """The view with what the trace or the tables do not know at its default."""
+    pins = default_pins(trace) if view.pins is None else valid_pins(view.pins, trace)
+    return View(
+        metric=view.metric if view.metric in METRICS else DEFAULT_METRIC,
+        pins=tuple(pins),
+        fit=view.fit is True,
+        bars=view.bars if view.bars in BARS else BARS[0],
+        scale=view.scale if view.scale in SCALES else SCALES[0],
+        glyphs=view.glyphs is not False,
+    )
 
 
-def _as_dict(state: InspectorState) -> dict[str, Any]:
-    return {"pins": list(state.pins), "metric": state.metric, "fit": state.fit}
+def _as_dict(view: View) -> dict[str, Any]:
+    return {**asdict(view), "pins": list(view.pins or ())}
 
 
-def _checked(view: Any, trace: TokenTrace, opened: tuple[str, InspectorState]) -> InspectorState:
-    """What the browser sent, if it speaks of this trace and is well formed; else the state it opened with."""
+def _checked(sent: Any, trace: TokenTrace, opened: tuple[str, View]) -> View:
+    """What the browser sent, if it speaks of this trace and is well formed; else the view it opened with."""
     ver, initial = opened
-    if not isinstance(view, Mapping) or view.get("ver") != ver or not isinstance(view.get("pins"), list | tuple):
+    if not isinstance(sent, Mapping) or sent.get("ver") != ver or not isinstance(sent.get("pins"), list | tuple):
         return initial
-    return _initial(trace, str(view.get("metric")), view["pins"], view.get("fit") is True)
+    known = {field.name: sent[field.name] for field in fields(View) if field.name in sent}
+    return _valid(View(**known), trace)
 
 
 def _nothing() -> None:

@@ -2,6 +2,10 @@
 
 A job never touches Streamlit; a page polls it. One job runs at a time, since a second one would only take the
 cores and the memory of the first; others wait in line.
+
+Watching: a page that wants a job says so at every poll (`Job.watch`) and says when it no longer does (`Job.leave`).
+The job stops at its next report when its last watcher has left, or when none of them has polled for `unwatched`
+seconds: a closed tab says nothing. A job with `unwatched=None` opts out of both and ends only by itself or `cancel`.
 """
 
 from __future__ import annotations
@@ -9,9 +13,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 from akl_viz.errors import AklVizError, Cancelled
@@ -26,15 +32,55 @@ class Job(Generic[T]):
     """One piece of work: its progress while it runs, then its result or a sentence that says why there is none."""
 
     label: str
+    unwatched: float | None = None
+    """Seconds without a watcher's poll after which the job stops; None: it needs no watcher."""
+    clock: Callable[[], float] = time.monotonic
     future: Future[T] = field(default_factory=Future)
     stage: str = "Waiting"
     fraction: float = 0.0
     _cancelled: threading.Event = field(default_factory=threading.Event)
+    _seen: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def stop_sentence(self) -> str:
+        """What is said of a job that was stopped."""
+        return f"{self.label} was stopped."
+
+    def watch(self, watcher: str) -> bool:
+        """Note that somebody wants the job now; False where it was stopped before, so that it must be asked anew."""
+        with self._lock:
+            if self._expired():
+                self.cancel()
+            if self._cancelled.is_set():
+                return False
+            self._seen[watcher] = self.clock()
+            return True
+
+    def leave(self, watcher: str) -> None:
+        """Note that somebody no longer wants the job; without a watcher it stops, unless it needs none."""
+        with self._lock:
+            if self._seen.pop(watcher, None) is not None and not self._seen and self.unwatched is not None:
+                self.cancel()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the job was told to stop, or nobody has watched it for too long."""
+        with self._lock:
+            if self._expired():
+                self.cancel()
+            return self._cancelled.is_set()
+
+    def _expired(self) -> bool:
+        """Whether there were watchers and none of them has polled for too long."""
+        if self.unwatched is None or not self._seen or self.done:
+            return False
+        return self.clock() - max(self._seen.values()) > self.unwatched
 
     def report(self, fraction: float, stage: str) -> None:
         """Record progress (0 to 1). Raises Cancelled where the job was told to stop."""
-        if self._cancelled.is_set():
-            raise Cancelled(f"{self.label} was stopped.")
+        if self.stopped:
+            raise Cancelled(self.stop_sentence)
         self.fraction, self.stage = min(1.0, max(0.0, fraction)), stage
 
     def cancel(self) -> None:
@@ -56,7 +102,7 @@ class Job(Generic[T]):
     def outcome(self) -> T | str:
         """The result, or the sentence to show. Call it when done."""
         if self.future.cancelled():
-            return f"{self.label} was stopped."
+            return self.stop_sentence
         error = self.future.exception()
         if error is None:
             return self.future.result()
@@ -77,18 +123,32 @@ class Worker:
         while True:
             self._queue.get()()
 
-    def submit(self, label: str, work: Callable[[Job[T]], T]) -> Job[T]:
-        """Queue the work; it is handed its job to report to."""
-        job: Job[T] = Job(label)
+    def submit(
+        self, label: str, work: Callable[[Job[T]], T], *, watcher: str | None = None, unwatched: float | None = None
+    ) -> Job[T]:
+        """Queue the work; it is handed its job to report to.
+
+        Args:
+            label: the subject of sentences about it: "The comparison".
+            work: what to do; it calls `report` often, since a job can stop only there.
+            watcher: who wants it first; others join by `Job.watch`.
+            unwatched: seconds without a poll after which it stops; None for a job that needs no watcher.
+        """
+        job: Job[T] = Job(label, unwatched)
+        if watcher is not None:
+            job.watch(watcher)
         with self._lock:
             self._waiting.append(job)  # type: ignore[arg-type]
         self._queue.put(lambda: self._run(job, work))
         return job
 
     def ahead(self, job: Job[T]) -> int:
-        """How many jobs are before this one in the line, the running one included."""
+        """How many jobs are before this one in the line, the running one included; stopped ones do not count."""
         with self._lock:
-            return next((place for place, other in enumerate(self._waiting) if other is job), 0)
+            before = list(takewhile(lambda other: other is not job, self._waiting))
+            listed = len(before) < len(self._waiting)
+        # A running job that was told to stop still holds the line until its next report.
+        return sum(not other.stopped or other.future.running() for other in before) if listed else 0
 
     def _run(self, job: Job[T], work: Callable[[Job[T]], T]) -> None:
         try:
@@ -100,7 +160,9 @@ class Worker:
             # A worker thread hands every error to its job; nobody else would see it.
             if not isinstance(error, AklVizError):
                 LOG.exception("job %r failed", job.label)
-            job.future.set_exception(error)
+            # A kept error must not keep the frames it passed, and with them the models they held.
+            error.__cause__ = error.__context__ = None
+            job.future.set_exception(error.with_traceback(None))
         finally:
             with self._lock:
                 self._waiting = [other for other in self._waiting if other is not job]

@@ -1,4 +1,4 @@
-"""What of a view is in its address beyond the bound widgets: a typed text, pins, metric, scale.
+"""What of a view is in its address beyond the bound widgets: a typed text and how its trace is looked at.
 
 Values from an address are untrusted: each is checked, and one that is not valid is left out.
 """
@@ -8,21 +8,26 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
-from akl_viz.metrics import DEFAULT_METRIC, METRICS
+from akl_viz.metrics import METRICS
+from akl_viz.records import TokenTrace
+from akl_viz.ui.components.payload import MAX_PINS
+from akl_viz.ui.view import BARS, SCALES, View
 
 MAX_LINK = 6_000
 """Longest packed text in an address: servers and proxies refuse longer request lines."""
 MAX_TEXT = 60_000
 """Characters the text box takes: a trace of them still fits one message to the browser."""
-MAX_PINS = 12
 NO_PINS = "none"
 """Stands for a view without pins: an empty parameter would be dropped from the address."""
 PASSAGE = "tokens.passage"
 """Session key of the chosen passage."""
+OWN_TEXT = "own"
+"""Stands for a text that is none of the passages."""
 
 
 def pack_text(text: str) -> str | None:
@@ -36,25 +41,38 @@ def unpack_text(packed: str) -> str | None:
     try:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         # A few bytes can stand for gigabytes: never inflate more than a text may have.
-        text = zlib.decompressobj().decompress(data, 4 * MAX_TEXT).decode("utf-8")
+        inflater = zlib.decompressobj()
+        text = inflater.decompress(data, 4 * MAX_TEXT).decode("utf-8")
     except (binascii.Error, zlib.error, ValueError):
         return None
-    return text[:MAX_TEXT]
+    cut = not inflater.eof and not inflater.unconsumed_tail
+    return None if cut else text[:MAX_TEXT]
 
 
 def restore_passage(options: list[str], default: str) -> None:
-    """Choose the passage of the address, once per address; one that does not exist is left out."""
+    """Choose the passage of the address, once per address; one that does not exist is left out.
+
+    A person's own text that the address lacks is replaced by the default passage, and a message says so.
+    """
     st.session_state.setdefault(PASSAGE, default)
     wanted = st.query_params.get("passage")
-    if wanted in options and wanted != st.session_state.get("tokens.link_passage"):
-        st.session_state[PASSAGE] = wanted
+    if wanted not in options or wanted == st.session_state.get("tokens.link_passage"):
+        return
+    if wanted == OWN_TEXT and not unpack_text(st.query_params.get("text", "")):
+        st.warning(
+            "This address does not hold the text it was made for (it may have been too long, or the link was cut): "
+            "below is another one.",
+            icon=":material/link_off:",
+        )
+        return
+    st.session_state[PASSAGE] = wanted
 
 
 def publish_passage(chosen: str, default: str) -> None:
     """Put the chosen passage into the address, unless it is the default."""
     named = chosen if chosen != default else None
     st.session_state["tokens.link_passage"] = named
-    _set("passage", named)
+    set_parameter("passage", named)
 
 
 def restore_text() -> None:
@@ -73,48 +91,67 @@ def publish_text(text: str | None) -> None:
     packed = pack_text(text) if text else None
     st.session_state["tokens.link_text"] = packed
     st.session_state["tokens.link_too_long"] = bool(text) and packed is None
-    _set("text", packed)
+    set_parameter("text", packed)
 
 
-@dataclass(frozen=True)
-class ViewRequest:
-    """How the inspector is asked to open a trace."""
-
-    metric: str = DEFAULT_METRIC
-    pins: tuple[int, ...] | None = None
-    """None leaves the choice of a first pin to the inspector."""
-    fit: bool = False
-
-
-def parse_view(metric: str | None, pins: str | None, fit: str | None) -> ViewRequest:
-    """A view from the strings of an address; whatever is not valid is left at its default."""
-    chosen = metric if metric in METRICS else DEFAULT_METRIC
-    places = None
-    if pins is not None:
-        parts = [part for part in pins.split(".")[:MAX_PINS] if part.isascii() and part.isdigit() and len(part) < 7]
-        places = tuple(int(part) for part in parts)
-    return ViewRequest(chosen, places, fit == "1")
+def parse_view(query: Mapping[str, str]) -> View:
+    """A view from the parameters of an address; whatever is not valid is left at its default."""
+    default = View()
+    metric, bars, scale = (query.get(name, "") for name in ("metric", "bars", "scale"))
+    return View(
+        metric=metric if metric in METRICS else default.metric,
+        pins=_parse_pins(query["pins"]) if "pins" in query else None,
+        fit=query.get("fit") == "1",
+        bars=bars if bars in BARS else default.bars,
+        scale=scale if scale in SCALES else default.scale,
+        glyphs=query.get("glyphs") != "0",
+    )
 
 
-def restore_view() -> ViewRequest:
-    """The view of the address, or of the last visit of this session where the address has none."""
+def _parse_pins(listed: str) -> tuple[int, ...]:
+    parts = [part for part in listed.split(".")[:MAX_PINS] if part.isascii() and part.isdigit() and len(part) < 7]
+    return tuple(int(part) for part in parts)
+
+
+def format_view(view: View) -> dict[str, str | None]:
+    """The parameters of an address that `parse_view` reads as this view; None where a part is at its default."""
+    default = View()
+    return {
+        "metric": view.metric if view.metric != default.metric else None,
+        "pins": None if view.pins is None else ".".join(map(str, view.pins)) or NO_PINS,
+        "fit": "1" if view.fit else None,
+        "bars": view.bars if view.bars != default.bars else None,
+        "scale": view.scale if view.scale != default.scale else None,
+        "glyphs": None if view.glyphs else "0",
+    }
+
+
+def restore_view(trace: TokenTrace) -> View:
+    """The view of the address, or of the last visit of this session where the address has none.
+
+    Pins belong to the tokens they were set on: where this session showed another text before, they are left out.
+    """
     query = st.query_params
-    keys = ("metric", "pins", "fit")
-    if any(key in query for key in keys):
-        return parse_view(*(query.get(key) for key in keys))
-    kept = st.session_state.get("tokens.view")
-    return kept if isinstance(kept, ViewRequest) else ViewRequest()
+    if any(name in query for name in format_view(View())):
+        view = parse_view(query.to_dict())
+    else:
+        kept = st.session_state.get("tokens.view")
+        view = kept if isinstance(kept, View) else View()
+    pinned_on = st.session_state.setdefault("tokens.pinned_on", trace.pieces)
+    if pinned_on != trace.pieces:
+        st.session_state["tokens.pinned_on"] = trace.pieces
+        return replace(view, pins=None)
+    return view
 
 
-def publish_view(view: ViewRequest) -> None:
+def publish_view(view: View) -> None:
     """Put the view into the address; parts at their default are left out."""
     st.session_state["tokens.view"] = view
-    _set("metric", view.metric if view.metric != DEFAULT_METRIC else None)
-    _set("pins", None if view.pins is None else ".".join(map(str, view.pins)) or NO_PINS)
-    _set("fit", "1" if view.fit else None)
+    for name, value in format_view(view).items():
+        set_parameter(name, value)
 
 
-def _set(name: str, value: str | None) -> None:
+def set_parameter(name: str, value: str | None) -> None:
     """Change one parameter only where it differs: each change is a message to the browser."""
     if value is None:
         if name in st.query_params:

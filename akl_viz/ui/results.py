@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -18,8 +19,10 @@ from akl_viz.records import TokenTrace
 from akl_viz.ui import permalink
 from akl_viz.ui.command import TEXT_FILE, inspect_command, needs_file
 from akl_viz.ui.components.payload import default_pins
-from akl_viz.ui.inspector import InspectorState, inspector, standalone_html
+from akl_viz.ui.inspector import inspector, standalone_html
+from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import TraceRequest
+from akl_viz.ui.view import View
 
 
 def theme() -> Theme:
@@ -48,12 +51,11 @@ def notices(trace: TokenTrace) -> None:
             )
 
 
-def strip_and_cards(trace: TokenTrace) -> InspectorState:
+def strip_and_cards(trace: TokenTrace) -> View:
     """The inspector, opened as the address says; what a person changes goes back into the address."""
-    wanted = permalink.restore_view()
-    state = inspector(trace, key="tokens.inspector", metric=wanted.metric, pins=wanted.pins, fit=wanted.fit)
+    state = inspector(trace, key="tokens.inspector", view=permalink.restore_view(trace))
     first = state.pins == tuple(default_pins(trace))
-    permalink.publish_view(permalink.ViewRequest(state.metric, None if first else state.pins, state.fit))
+    permalink.publish_view(replace(state, pins=None if first else state.pins))
     return state
 
 
@@ -65,6 +67,9 @@ def models_line(trace: TokenTrace) -> None:
             f"{role} {model.parameters / 1e6:,.1f} M parameters, {model.dtype} on {model.device}, {model.revision}"
         )
     st.text(" · ".join(parts))
+    for info in dict.fromkeys((trace.teacher, trace.student)):
+        for note in info.notes:
+            st.caption(plain(note))
 
 
 def summary_table(trace: TokenTrace) -> None:
@@ -101,7 +106,7 @@ def weights_chart(trace: TokenTrace) -> None:
     )
 
 
-def reproduce(request: TraceRequest, trace: TokenTrace, state: InspectorState) -> None:
+def reproduce(request: TraceRequest, trace: TokenTrace, state: View) -> None:
     """The command of this view, and its numbers as files."""
     with st.expander("Show the command"):
         st.code(inspect_command(request), language="bash", wrap_lines=True)
@@ -125,8 +130,8 @@ def _download(label: str, data: str | Callable[[], str | bytes], name: str, mime
     )
 
 
-def _html(trace: TokenTrace, state: InspectorState) -> str:
-    return standalone_html(trace, metric=state.metric, pins=state.pins, fit=state.fit)
+def _html(trace: TokenTrace, state: View) -> str:
+    return standalone_html(trace, state)
 
 
 def _parquet(trace: TokenTrace) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from akl_viz.errors import AklVizError
+from akl_viz.errors import AklVizError, OutOfMemory
 from akl_viz.models.fingerprint import stamp
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
@@ -25,6 +25,10 @@ KEPT_TRACES = 12
 QUICK_SECONDS = 1.5
 """How long a run of the page waits for a job before it shows progress instead: the bundled pair is done by then."""
 
+
+UNWATCHED_SECONDS = 150.0
+"""How long a computation goes on without a poll. Browsers let the timers of a hidden tab run once a minute at worst
+(Chromium's intensive throttling, after five minutes), so two polls in a row may be late before a job is lost."""
 
 Stamps = tuple[tuple[tuple[str, int, int], ...], ...]
 """Per model the names, sizes and times of its files."""
@@ -56,6 +60,7 @@ class TraceService:
         self._lock = threading.Lock()
         self._worker = Worker("trace")
         self._pool: ModelPool | None = None
+        self._running: dict[tuple[TraceRequest, Stamps], Job[TokenTrace]] = {}
         self.model_runs = 0
         """How many traces were computed, not looked up: the benchmark of the metric switch counts them."""
 
@@ -77,9 +82,21 @@ class TraceService:
             while len(self._kept) > KEPT_TRACES:
                 self._kept.popitem(last=False)
 
-    def start(self, request: TraceRequest) -> Job[TokenTrace]:
-        """Queue the computation."""
-        return self._worker.submit("The comparison", lambda job: self._compute(request, job))
+    def start(self, request: TraceRequest, watcher: str) -> Job[TokenTrace]:
+        """Queue the computation, or join the one that another session asked for."""
+        key = (request, _stamps(request))
+        with self._lock:
+            self._running = {known: job for known, job in self._running.items() if not job.done}
+            job = self._running.get(key)
+            if job is None or not job.watch(watcher):
+                job = self._worker.submit(
+                    "The comparison",
+                    lambda job: self._compute(request, job),
+                    watcher=watcher,
+                    unwatched=UNWATCHED_SECONDS,
+                )
+                self._running[key] = job
+            return job
 
     def ahead(self, job: Job[TokenTrace]) -> int:
         """How many computations are before this one."""
@@ -91,12 +108,27 @@ class TraceService:
             return found
         job.report(0.0, "Loading torch")
         import_libraries()
-        from akl_viz.analysis.trace import token_trace
-        from akl_viz.models import ModelPool, Policy
+        from akl_viz.models import ModelPool
 
         self._pool = self._pool or ModelPool()
+        try:
+            trace = self._score(self._pool, request, job)
+        except OutOfMemory as error:
+            sentence = str(error)
+        else:
+            self.keep(request, trace)
+            return trace
+        # Outside the handler, where no frame holds the models any more: only then does their memory come back.
+        self._pool.clear()
+        raise OutOfMemory(sentence)
+
+    def _score(self, pool: ModelPool, request: TraceRequest, job: Job[TokenTrace]) -> TokenTrace:
+        """Load the pair and compare it."""
+        from akl_viz.analysis.trace import token_trace
+        from akl_viz.models import Policy
+
         job.report(0.05, "Loading the models")
-        teacher, student = self._pool.pair(
+        teacher, student = pool.pair(
             request.teacher,
             request.student,
             device=request.device,
@@ -105,15 +137,13 @@ class TraceService:
             progress=lambda fraction, stage: job.report(0.05 + 0.45 * fraction, stage),
         )
         self.model_runs += 1
-        trace = token_trace(
+        return token_trace(
             teacher,
             student,
             request.text,
             request.settings,
             progress=lambda fraction, stage: job.report(0.5 + 0.5 * fraction, stage),
         )
-        self.keep(request, trace)
-        return trace
 
 
 @st.cache_resource(show_spinner=False)

@@ -14,7 +14,7 @@ request = controls.trace_request()
 trace, current = waiting.trace_for(request)
 
 # Figures
-if trace is not None and request is not None:
+if trace is not None:
     if not current:
         st.caption("Below: the comparison before this one.")
     results.notices(trace)
@@ -25,7 +25,7 @@ if trace is not None and request is not None:
         results.summary_table(trace)
     with chart:
         results.weights_chart(trace)
-    if current:
+    if current and request is not None:
         results.reproduce(request, trace, state)
 
 # Explanation

@@ -13,7 +13,7 @@ from akl_viz.cli import main
 from akl_viz.paths import DATA
 from akl_viz.records import BOUNDARIES, FLAG_FIELDS, TOKEN_FIELDS, WHOLE_FIELDS, Settings
 from tests.analysis import oracle
-from tests.analysis.conftest import TRICKY, VOCABULARY, plain_logits
+from tests.checkpoints import TRICKY, VOCABULARY, plain_logits
 
 SINGLE = 1e-5
 """What float32 is promised to keep of every field, absolute."""

@@ -8,7 +8,7 @@ from akl_viz.analysis.measure import GRADIENT_SLOTS, STUDENT_SLOTS, TEACHER_SLOT
 from akl_viz.analysis.trace import token_trace
 from akl_viz.records import BOUNDARIES, GRADIENT_LOSSES, Settings
 from tests.analysis import oracle
-from tests.analysis.conftest import TRICKY, plain_logits
+from tests.checkpoints import TRICKY, plain_logits
 
 SINGLE = 1e-5
 """What float32 keeps of a probability, a term or a gradient of order 1, absolute."""

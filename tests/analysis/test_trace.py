@@ -2,6 +2,7 @@
 
 import gc
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,10 +16,11 @@ from akl_viz.analysis.export import trace_json
 from akl_viz.analysis.measure import measure
 from akl_viz.analysis.trace import token_trace
 from akl_viz.divergences import rows_per_block
-from akl_viz.errors import Cancelled, InvalidInput
+from akl_viz.errors import Cancelled, InvalidInput, OutOfMemory
 from akl_viz.models import logit_blocks
-from akl_viz.records import TOKEN_FIELDS, Settings
-from tests.analysis.conftest import CONTEXT, CORPUS, PADDING, TRICKY, VOCABULARY, plain_logits
+from akl_viz.records import TOKEN_FIELDS, Settings, TokenTrace
+from tests.analysis.conftest import PADDING
+from tests.checkpoints import CONTEXT, CORPUS, TRICKY, VOCABULARY, plain_logits
 
 SAME_LOGITS = 1e-5
 """float32 statistics of order 10 after another order of the same matrix products."""
@@ -222,3 +224,44 @@ def test_ties_of_the_largest_logit_go_to_the_lowest_id():
     # Flipped, the first row's lowest maximum is id 0, the second's is id 0 too, the constant row's is id 0 in both.
     assert block.columns["top1_agree"].tolist() == [0.0, 0.0, 1.0]
     assert block.columns["teacher_rank"].tolist() == [1.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory"),
+    ],
+)
+def test_memory_that_ends_while_scoring_is_one_sentence_and_holds_no_model(load, error):
+    teacher, student = load("teacher", "student")
+
+    class Full(torch.nn.Module):
+        device = torch.device("cpu")
+
+        def forward(self, **inputs):
+            raise error
+
+    with pytest.raises(OutOfMemory, match="choose a shorter text, a smaller model or dtype") as caught:
+        token_trace(teacher, replace(student, model=Full()), TRICKY)
+    assert caught.value.__context__ is None
+    assert str(caught.value).count("\n") == 0
+
+
+def test_an_error_that_is_not_about_memory_passes_as_it_is(load, monkeypatch):
+    monkeypatch.setattr(trace_module, "measure", lambda *words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        token_trace(*load("teacher", "student"), TRICKY)
+
+
+def test_what_is_noted_about_a_model_is_kept_with_the_trace_and_in_its_json(load, tmp_path):
+    teacher, student = load("teacher", "student")
+    noted = replace(teacher, info=replace(teacher.info, notes=("One tensor is not used.",)))
+    trace = token_trace(noted, student, TRICKY)
+    trace.save(tmp_path / "trace.npz")
+    kept = TokenTrace.load(tmp_path / "trace.npz")
+    assert kept.teacher == trace.teacher == noted.info
+    assert json.loads(json.dumps(trace_json(kept)))["teacher"]["notes"] == ["One tensor is not used."]
+    assert kept.student.notes == ()

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from akl_viz.analysis.export import cell_text
 from akl_viz.ui.permalink import pack_text
 from tests.browser_fixtures import settled
 
@@ -140,6 +141,33 @@ def test_the_address_opens_the_same_view_for_somebody_else(app, open_page):
     assert fresh.locator("input[aria-label*='Student']").first.input_value() == "bundled:forward_kl-400"
 
 
+def pinned(page):
+    return [int(card.get_attribute("data-index")) for card in page.locator(".card[data-pinned=true]").all()]
+
+
+def test_pins_belong_to_the_text_they_were_set_on(app, open_page):
+    page = opened(open_page, app)
+    first = pinned(page)
+    for index in (5, 6):
+        token(page, index).click()
+        card(page, index).wait_for()
+    page.get_by_label("Colour by").select_option("akl")
+    page.wait_for_url("**pins=*5.6*")
+    type_text(page, "Emma was not at all sorry to be pressed, and the letter was read aloud.")
+    page.locator(".strip", has_text="sorry").wait_for(timeout=PATIENCE_MS)
+    settled(page)
+    assert len(pinned(page)) == 1
+    page.wait_for_url(lambda address: "pins=" not in address)
+    assert page.get_by_label("Colour by").input_value() == "akl"
+    token(page, 7).click()
+    page.wait_for_url("**pins=*.7*")
+    fresh = open_page(page.url, fresh=True)
+    fresh.locator(".strip", has_text="sorry").wait_for(timeout=PATIENCE_MS)
+    settled(fresh)
+    assert sorted(pinned(fresh)) == sorted(pinned(page))
+    assert len(first) == 1
+
+
 def test_a_spoiled_address_opens_the_default_view(app, open_page):
     page = opened(
         open_page, app, "?mu=7&boundary=x&metric=__class__&pins=-4.zz.99999&fit=2&passage=nope&dtype=int8&text=!!"
@@ -155,6 +183,8 @@ def test_a_spoiled_address_opens_the_default_view(app, open_page):
         ("/etc", "outside the folders this app may read"),
         ("../../etc", "outside the folders this app may read"),
         ("nobody/no-such-model", "nobody/no-such-model"),
+        ("/" + "a/" * 3000, "longer than 4096 characters"),
+        ("~nobody-of-this-name", "cannot be resolved"),
         ("<img src=x onerror=alert(1)>", "onerror"),
         ("bundled:x ![p](https://example.invalid/p.png) :red[y]", "![p](https://example.invalid/p.png) :red[y]"),
     ],
@@ -170,6 +200,13 @@ def test_a_model_that_cannot_be_loaded_gives_one_sentence_and_loses_nothing(app,
     text = alert.inner_text()
     assert says in text
     assert "Traceback" not in text
+    assert page.locator(".strip .t").count() > 50
+
+
+@pytest.mark.parametrize("text", ["", "&text=AAAA", "&text=eJw"])
+def test_a_link_without_its_text_says_so_and_shows_another(app, open_page, text):
+    page = opened(open_page, app, f"?passage=own{text}")
+    assert "does not hold the text" in page.get_by_test_id("stAlert").inner_text()
     assert page.locator(".strip .t").count() > 50
 
 
@@ -202,7 +239,7 @@ def test_the_csv_holds_what_the_command_prints(app, open_page, command, tmp_path
     waiting.value.save_as(target)
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert "".join(row["text"] for row in rows) == "".join(row["text"] for row in trace["tokens"])
+    assert "".join(cell_text(row["text"]) for row in rows) == "".join(row["text"] for row in trace["tokens"])
     assert [float(row["akl"]) for row in rows[1:]] == pytest.approx(
         [row["akl"] for row in trace["tokens"][1:]], rel=1e-5
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from akl_viz.cli import main
-from tests.analysis.conftest import save_llama
+from tests.checkpoints import save_llama
+from tests.one_thread import one_thread
+
+__all__ = ["ROOT", "one_thread"]
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,15 +22,6 @@ class Outcome:
     code: int
     out: str
     err: str
-
-
-@pytest.fixture(autouse=True, scope="package")
-def one_thread():
-    """Matrices this small only lose time to a second thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -3,39 +3,25 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from akl_viz.analysis.export import cell_text
 from akl_viz.records import TOKEN_FIELDS
-from tests.analysis.conftest import CORPUS, TRICKY
-
-MODEL_KEYS = ["reference", "architecture", "parameters", "vocab_size", "context", "dtype", "device", "revision"]
-TOP_KEYS = [
-    "schema",
-    "teacher",
-    "student",
-    "mu",
-    "boundary",
-    "temperature",
-    "n_scored",
-    "cut",
-    "vocabulary",
-    "tokens",
-    "summary",
-]
-
-
-def refuse(constant):
-    raise AssertionError(f"{constant} is not JSON")
+from tests.checkpoints import CORPUS, TRICKY
+from tests.schema import MODEL_KEYS, SUMMARY_KEYS, TOKEN_KEYS, TOP_KEYS, strictly
 
 
 def inspected(run, pair, *options) -> dict:
     told = run("inspect", *pair, "--text", TRICKY, "--json", *options)
     assert told.code == 0
     assert told.err == ""
-    return json.loads(told.out, parse_constant=refuse)
+    return strictly(told.out)
 
 
 def test_the_json_has_exactly_the_keys_of_schema_1(run, pair):
@@ -43,10 +29,10 @@ def test_the_json_has_exactly_the_keys_of_schema_1(run, pair):
     assert list(document) == TOP_KEYS
     assert list(document["teacher"]) == list(document["student"]) == MODEL_KEYS
     for token in document["tokens"]:
-        assert list(token) == ["index", "id", "text", "scored", *TOKEN_FIELDS]
+        assert list(token) == [*TOKEN_KEYS, *TOKEN_FIELDS]
     assert list(document["summary"]) == list(TOKEN_FIELDS)
     for row in document["summary"].values():
-        assert list(row) == ["mean", "se", "n"]
+        assert list(row) == SUMMARY_KEYS
     assert (document["schema"], document["mu"], document["boundary"], document["temperature"]) == (1, 0.5, "below", 1.0)
     assert document["n_scored"] == len(document["tokens"]) - 1
     assert [token["index"] for token in document["tokens"]] == list(range(len(document["tokens"])))
@@ -86,7 +72,11 @@ def test_the_csv_holds_the_numbers_of_the_json_to_the_last_digit(run, pair, tmp_
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(document["tokens"][0])
     for row, token in zip(rows, document["tokens"], strict=True):
-        assert (int(row["id"]), row["text"], row["scored"]) == (token["id"], token["text"], str(token["scored"]))
+        assert (int(row["id"]), cell_text(row["text"]), row["scored"]) == (
+            token["id"],
+            token["text"],
+            str(token["scored"]),
+        )
         for name in TOKEN_FIELDS:
             assert json.loads(row[name].lower() or "null") == token[name]
 
@@ -119,7 +109,10 @@ def test_a_table_alone_prints_nothing(run, pair, tmp_path):
 
 def test_a_long_text_says_in_the_json_where_it_was_cut(run, pair):
     text = CORPUS * 8
-    document = json.loads(run("inspect", *pair, "--text", text, "--json").out)
+    told = run("inspect", *pair, "--text", text, "--json")
+    document = json.loads(told.out)
+    kept = document["cut"]["tokens_kept"]
+    assert told.err == f"The text was cut after token {kept}: the context ends there.\n"
     assert document["cut"]["context"] == document["teacher"]["context"] == 256
     assert document["cut"]["tokens_kept"] == len(document["tokens"])
     assert "".join(token["text"] for token in document["tokens"]) == text[: document["cut"]["character"]]
@@ -139,3 +132,15 @@ def test_json_is_utf_8_where_the_terminal_is_not(shell, pair):
     done = shell("inspect", *pair, "--text", TRICKY, "--json", env={"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"})
     assert done.returncode == 0
     assert "😀" in done.stdout.decode("utf-8")
+
+
+def test_what_is_noted_about_a_model_is_told_on_standard_error_and_in_the_json(run, pair, tmp_path):
+    folder = shutil.copytree(pair[3], tmp_path / "noted")
+    tensors = load_file(folder / "model.safetensors")
+    tensors["v_head.summary.weight"] = torch.zeros(1, 24)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    told = run("inspect", *pair[:3], folder, "--text", TRICKY, "--json")
+    assert told.code == 0
+    notes = json.loads(told.out)["student"]["notes"]
+    assert "v_head.summary.weight that a language model does not use" in notes[0]
+    assert told.err == f"{notes[0]}\n"

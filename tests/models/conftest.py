@@ -5,23 +5,22 @@ import shutil
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
-    AutoModelForCausalLM,
     GPT2Config,
     GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
     OPTConfig,
-    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen3Config,
 )
 
-CORPUS = "It is a truth universally acknowledged, that a single man in possession of a good fortune " * 3
-VOCABULARY = 320
+from tests.checkpoints import VOCABULARY, make_tokenizer, random_model
+from tests.one_thread import one_thread
+
+__all__ = ["one_thread"]
+
 CONTEXT = 64
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 ENDS = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
@@ -38,41 +37,6 @@ CONFIGS = {
     ),
     "mistral": lambda: MistralConfig(**LLAMA, sliding_window=8),
 }
-
-
-def make_tokenizer(corpus: str = CORPUS) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of VOCABULARY entries at most."""
-    backend = Tokenizer(models.BPE())
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        special_tokens=["<bos>", "<eos>", "<pad>"],
-        show_progress=False,
-    )
-    backend.train_from_iterator([corpus], trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<bos>", eos_token="<eos>", pad_token="<pad>")
-
-
-def random_model(config, seed=0):
-    """A causal language model whose weights come from a generator of its own."""
-    model = AutoModelForCausalLM.from_config(config).eval()
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "norm" not in name and "ln_" not in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
-    return model
-
-
-@pytest.fixture(scope="package", autouse=True)
-def one_thread():
-    """Tensors this small are slower on several threads, much so on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

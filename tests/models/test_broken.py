@@ -5,21 +5,13 @@ import shutil
 
 import pytest
 import torch
-from transformers import BertConfig, GPT2Model, MambaConfig, T5Config, T5ForConditionalGeneration
+from transformers import GPT2Model
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models import Policy, load_checkpoint
-from tests.models.conftest import random_model
+from tests.models.refusing import refusal
 
 LAST = "model.layers.1.mlp.up_proj.weight"
-
-
-def refusal(reference, **options) -> str:
-    """The sentence a reference is refused with; it must be one line."""
-    with pytest.raises(CheckpointUnavailable) as caught:
-        load_checkpoint(str(reference), **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_missing_folder(tmp_path):
@@ -258,65 +250,6 @@ def test_weights_that_overflow_in_float16(llama, edit_weights):
         f"The tensor {LAST} in {llama / 'model.safetensors'} holds NaN or infinite values (read as float16): "
         "choose float32 or bfloat16."
     )
-
-
-def test_quantised_weights(llama, edit_json):
-    edit_json(llama / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
-    assert refusal(llama) == (
-        f"{llama / 'config.json'} describes quantised weights (quantization_config), which AKL Viz does not read: "
-        "use the unquantised checkpoint."
-    )
-
-
-def test_encoder_decoder(tmp_path, tokenizer):
-    config = T5Config(vocab_size=320, d_model=8, d_ff=8, num_layers=1, num_heads=1, d_kv=8)
-    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    assert refusal(tmp_path) == (
-        f"{tmp_path / 'config.json'} describes an encoder-decoder model, which reads a second text: "
-        "use a causal language model."
-    )
-
-
-@pytest.fixture
-def bert(tmp_path, tokenizer):
-    config = BertConfig(vocab_size=320, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8)
-    random_model(config).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    return tmp_path
-
-
-def test_masked_language_model(bert, edit_json):
-    edit_json(bert / "config.json", architectures=["BertForMaskedLM"])
-    assert refusal(bert) == (
-        f"{bert / 'config.json'} describes a masked language model (BertForMaskedLM), which does not predict the next "
-        "token: use a causal language model."
-    )
-
-
-def test_a_model_that_looks_ahead_is_found_by_trying_it(bert):
-    assert refusal(bert) == (
-        f"{bert / 'config.json'} describes a model that reads the tokens after the one it predicts "
-        "(BertLMHeadModel, as masked language models do): use a causal language model."
-    )
-
-
-def test_recurrent_model(tmp_path, tokenizer):
-    MambaConfig(vocab_size=320, hidden_size=8, num_hidden_layers=1).save_pretrained(tmp_path)
-    shutil.copy(_some_weights(tmp_path), tmp_path / "model.safetensors")
-    tokenizer.save_pretrained(tmp_path)
-    assert refusal(tmp_path) == (
-        f"{tmp_path / 'config.json'} describes a recurrent model (mamba), whose state cannot be carried from block "
-        "to block: use a transformer."
-    )
-
-
-def _some_weights(folder):
-    from safetensors.torch import save_file
-
-    path = folder / "some.safetensors"
-    save_file({"a": torch.zeros(1)}, path)
-    return path
 
 
 def test_more_memory_than_there_is(llama, monkeypatch):

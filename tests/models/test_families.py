@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from akl_viz.errors import Cancelled, InvalidInput
+from akl_viz.errors import InvalidInput
 from akl_viz.models import encode, load_checkpoint, logit_blocks
 
 FAMILIES = ("gpt2", "llama", "qwen2", "qwen3", "gpt_neox", "opt", "mistral")
@@ -82,14 +82,6 @@ def test_nothing_dropped_means_no_dropped_mass(loaded):
     blocks = logit_blocks(loaded["llama"], (3, 4, 5), rows=320)
     list(blocks)
     assert blocks.dropped_mass == 0.0
-
-
-def test_a_stop_is_seen_between_blocks(loaded):
-    answers = iter([False, True])
-    blocks = logit_blocks(loaded["llama"], range(3, 30), rows=320, block=4, cancelled=lambda: next(answers))
-    next(blocks)
-    with pytest.raises(Cancelled):
-        next(blocks)
 
 
 def test_inference_mode_does_not_leak_between_blocks(loaded):

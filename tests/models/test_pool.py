@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from akl_viz.errors import CheckpointUnavailable
-from akl_viz.models import ModelPool, Policy, load_checkpoint
+from akl_viz.models import ModelPool, Policy, load_checkpoint, memory_plan
 
 
 @pytest.fixture
@@ -184,6 +184,30 @@ def test_an_adapter_whose_base_changed_is_loaded_anew(counted, llama, tmp_path):
     before = stamp(adapter)
     shutil.copy(llama / "config.json", llama / "extra.json")
     assert stamp(adapter) != before
+
+
+def test_both_old_models_go_before_the_first_of_a_new_pair_is_loaded(counted, names):
+    counted.pair(names[0], names[1])
+    counted.pair(names[2], names[3])
+    assert [held for _, held in counted.loads] == [0, 1, 0, 1]
+
+
+def test_a_pair_that_fits_only_one_by_one_is_refused_before_anything_is_loaded(counted, names, monkeypatch):
+    need = sum(memory_plan(name, "cpu", "float32").weights_bytes for name in names[:2])
+    monkeypatch.setattr("akl_viz.models.memory.free_bytes", lambda device: need)
+    with pytest.raises(CheckpointUnavailable, match=r"together need .* but only .* are free on cpu: choose a smaller"):
+        counted.pair(names[0], names[1], device="cpu", dtype="float32")
+    assert counted.loads == []
+    assert counted.get(names[0], device="cpu", dtype="float32").info.dtype == "float32"
+
+
+def test_memory_of_dropped_models_is_given_back_on_mps(counted, names, monkeypatch):
+    emptied = []
+    counted.get(names[0], device="cpu")
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    monkeypatch.setattr("torch.mps.empty_cache", lambda: emptied.append(1))
+    counted.clear()
+    assert emptied == [1]
 
 
 def test_a_pool_for_less_than_a_pair_is_a_mistake():

@@ -7,6 +7,7 @@ import pytest
 
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
 from akl_viz.models import Policy, Reference, load_checkpoint, parse_reference
+from akl_viz.models.reference import is_hub_id
 
 
 def refused(text, policy=None, **options) -> str:
@@ -205,3 +206,23 @@ def test_a_cached_hub_model_loads_offline_and_is_named_by_its_commit(families, m
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     checkpoint = load_checkpoint("someone/tiny", policy=Policy(roots=(tmp_path / "other",)))
     assert (checkpoint.info.reference, checkpoint.info.revision) == ("someone/tiny", commit)
+
+
+@pytest.mark.parametrize("text", ["x" * 3000, "bundled:" + "x" * 3000, "a/b#" + "x" * 3000, "\0" * 3000])
+def test_a_refusal_is_one_readable_sentence_whatever_was_typed(text):
+    with pytest.raises(InvalidInput) as caught:
+        parse_reference(text)
+    assert len(str(caught.value)) < 1_100  # the beginning of it, escaped, and the sentence
+
+
+def test_a_path_the_system_cannot_look_at_is_refused_in_one_sentence(tmp_path):
+    policy = Policy(roots=(tmp_path,))
+    with pytest.raises(CheckpointUnavailable, match=r"cannot be opened \(File name too long\)"):
+        parse_reference(str(tmp_path / ("a" * 3000)), policy)
+    with pytest.raises(CheckpointUnavailable, match="cannot be resolved"):
+        parse_reference("~nobody-of-this-name/model", policy)
+
+
+def test_the_base_of_an_adapter_may_be_named_as_a_person_may_name_it():
+    assert all(map(is_hub_id, ("gpt2", "owner/name", "o.w-n_er/na.me")))
+    assert not any(map(is_hub_id, ("", "/gpt2", "a/b/c", "..", "a/..", "a--b/c", "a b", "~", "-x", "x" * 97)))

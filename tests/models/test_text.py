@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from akl_viz.errors import InvalidInput
 from akl_viz.models import encode, token_label
 from akl_viz.models.token_labels import visible
-from tests.models.conftest import make_tokenizer
+from tests.checkpoints import make_tokenizer
 
 TEXTS = (
     "It is a truth universally acknowledged",

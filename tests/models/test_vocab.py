@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from akl_viz.errors import VocabularyMismatch
 from akl_viz.models import load_checkpoint, match_vocabularies
 from akl_viz.records import SharedVocabulary
-from tests.models.conftest import make_tokenizer
+from tests.checkpoints import make_tokenizer
 
 
 @pytest.fixture(scope="module")

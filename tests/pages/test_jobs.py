@@ -1,11 +1,12 @@
 """Background work: progress, cancel, queue, and sentences instead of tracebacks."""
 
 import threading
+import weakref
 
 import pytest
 
-from akl_viz.errors import InvalidInput
-from akl_viz.ui.jobs import UNEXPECTED, Worker
+from akl_viz.errors import Cancelled, InvalidInput
+from akl_viz.ui.jobs import UNEXPECTED, Job, Worker
 
 SECONDS = 10.0
 
@@ -92,3 +93,101 @@ def test_others_wait_and_know_their_place(worker):
     go_on.set()
     assert third.wait(SECONDS)
     assert worker.ahead(third) == 0
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def watched():
+    """A job with two watchers that may be unseen for ten seconds, and its clock."""
+    clock = Clock()
+    job = Job("The comparison", unwatched=10.0, clock=clock)
+    assert job.watch("a")
+    assert job.watch("b")
+    return job, clock
+
+
+def test_a_job_with_two_watchers_stops_when_neither_wants_it(watched):
+    job, _ = watched
+    job.leave("a")
+    job.leave("a")
+    job.report(0.5, "half")
+    job.leave("b")
+    with pytest.raises(Cancelled):
+        job.report(0.6, "more")
+    assert not job.watch("a")
+
+
+def test_one_watcher_that_polls_keeps_the_job_and_silence_of_all_stops_it(watched):
+    job, clock = watched
+    for clock.now in (9.0, 18.0, 27.0):
+        assert job.watch("b")
+    clock.now = 37.0
+    job.report(0.5, "on time")
+    clock.now = 37.1
+    with pytest.raises(Cancelled):
+        job.report(0.6, "too late")
+
+
+def test_leaving_without_having_watched_stops_nothing(watched):
+    job, _ = watched
+    job.leave("stranger")
+    assert not job.stopped
+
+
+def test_a_job_that_needs_no_watcher_outlives_all_of_them():
+    clock = Clock()
+    job = Job("The run", clock=clock)
+    job.watch("a")
+    clock.now = 1e9
+    job.report(0.5, "half")
+    job.leave("a")
+    job.report(0.6, "more")
+
+
+def test_a_stopped_job_in_the_line_does_not_count_but_a_running_one_does_until_it_ends(worker):
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(job):
+        started.set()
+        go_on.wait(SECONDS)
+
+    first = worker.submit("First", hold)
+    second = worker.submit("Second", lambda job: None, watcher="a", unwatched=60.0)
+    third = worker.submit("Third", lambda job: None)
+    assert started.wait(SECONDS)
+    second.leave("a")
+    assert worker.ahead(third) == 1
+    first.cancel()
+    assert worker.ahead(third) == 1
+    go_on.set()
+    assert third.wait(SECONDS)
+    assert worker.ahead(third) == 0
+
+
+def test_a_kept_error_keeps_nothing_that_the_work_held(worker):
+    class Model:
+        pass
+
+    held = []
+
+    def work(job):
+        model = Model()
+        held.append(weakref.ref(model))
+        try:
+            raise KeyError("inside")
+        except KeyError as error:
+            raise InvalidInput("A sentence.") from error
+
+    job = worker.submit("Comparing", work)
+    assert job.wait(SECONDS)
+    worker.submit("Next", lambda job: None).wait(SECONDS)
+    assert job.outcome() == "A sentence."
+    assert held[0]() is None

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from akl_viz.metrics import DEFAULT_METRIC
-from akl_viz.ui.permalink import MAX_LINK, MAX_TEXT, ViewRequest, pack_text, parse_view, unpack_text
+from akl_viz.metrics import METRICS
+from akl_viz.ui.permalink import MAX_LINK, MAX_TEXT, format_view, pack_text, parse_view, unpack_text
+from akl_viz.ui.view import BARS, SCALES, View
 
 
 @given(st.text(max_size=300))
@@ -29,25 +30,48 @@ def test_an_address_that_holds_no_text_is_left_out(packed):
     assert unpack_text(packed) is None
 
 
+@given(st.text(min_size=1, max_size=300), st.floats(0, 1, exclude_max=True))
+def test_a_cut_address_holds_no_text_rather_than_another(text, share):
+    packed = pack_text(text)
+    assert unpack_text(packed[: int(share * len(packed))]) in (None, text.encode("utf-8", "replace").decode())
+
+
 def test_a_small_address_cannot_inflate_to_a_huge_text():
     bomb = base64.urlsafe_b64encode(zlib.compress(b"a" * 50_000_000, 9)).decode()
     assert len(unpack_text(bomb) or "") == MAX_TEXT
 
 
-def test_a_valid_view_is_read_back():
-    assert parse_view("akl", "3.17.42", "1") == ViewRequest("akl", (3, 17, 42), True)
+@given(
+    st.builds(
+        View,
+        metric=st.sampled_from(list(METRICS)),
+        pins=st.none() | st.lists(st.integers(0, 99_999), max_size=12).map(tuple),
+        fit=st.booleans(),
+        bars=st.sampled_from(BARS),
+        scale=st.sampled_from(SCALES),
+        glyphs=st.booleans(),
+    )
+)
+def test_a_view_comes_back_from_its_address(view):
+    address = {name: value for name, value in format_view(view).items() if value is not None}
+    assert "" not in address.values()
+    assert parse_view(address) == view
+
+
+def test_the_default_view_needs_no_address():
+    assert set(format_view(View()).values()) == {None}
 
 
 def test_no_pins_and_no_word_about_pins_are_two_things():
-    assert parse_view(None, "", None).pins == ()
-    assert parse_view(None, None, None).pins is None
+    assert parse_view({"pins": "none"}).pins == ()
+    assert parse_view({}).pins is None
 
 
 @pytest.mark.parametrize("pins", ["-1", "1e3", "x", "99999999", "²", "1,2"])
 def test_pins_that_are_no_small_whole_numbers_are_left_out(pins):
-    assert parse_view(None, pins, None).pins == ()
+    assert parse_view({"pins": pins}).pins == ()
 
 
-@pytest.mark.parametrize("metric", ["nope", "__class__", "", None])
-def test_an_unknown_metric_is_the_default(metric):
-    assert parse_view(metric, None, "yes") == ViewRequest(DEFAULT_METRIC, None, False)
+@pytest.mark.parametrize("word", ["nope", "__class__", "", "<b>"])
+def test_a_word_no_table_knows_is_the_default(word):
+    assert parse_view(dict.fromkeys(("metric", "fit", "bars", "scale", "glyphs"), word)) == View()

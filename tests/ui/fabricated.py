@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from akl_viz.records import TOKEN_FIELDS, ModelInfo, PositionTable, Settings, SharedVocabulary, TokenTrace
+from akl_viz.records import TOKEN_FIELDS, Boundary, ModelInfo, PositionTable, Settings, SharedVocabulary, TokenTrace
 
 SIZE = 300
 IMAGE = '<img src=x onerror="document.title=1">'
@@ -32,7 +32,7 @@ def cut(text: str) -> tuple[list[str], list[str]]:
         shown = "".join(GLYPHS.get(char, char) for char in piece)
         if piece == EMOJI:
             pieces += [piece, "", "", ""]
-            labels += [f"{piece}⟨F0⟩", "⟨9F⟩", "⟨99⟩", "⟨82⟩"]
+            labels += [f"{piece}⟨{byte:02X}⟩" for byte in piece.encode()]
         else:
             pieces.append(piece)
             labels.append(shown)
@@ -50,10 +50,11 @@ def terms(p, q):
         return np.where(p > 0, p * np.log(p / q), 0.0)
 
 
-def head_of(p, mu):
+def head_of(p, mu, boundary="below"):
     order = np.argsort(-p, axis=1, kind="stable")
-    mass = np.cumsum(np.take_along_axis(p, order, axis=1), axis=1)
-    first = mass <= mu
+    sorted_p = np.take_along_axis(p, order, axis=1)
+    mass = np.cumsum(sorted_p, axis=1)
+    first = mass <= mu if boundary == "below" else mass - sorted_p < mu
     first[:, 0] = True
     head = np.zeros(p.shape, dtype=bool)
     np.put_along_axis(head, order, first, axis=1)
@@ -132,7 +133,7 @@ def table_of(p, q, head, gradients, ids):
     )
 
 
-def fabricated(text: str = PASSAGE, mu: float = 0.5, infinite: bool = True) -> TokenTrace:
+def fabricated(text: str = PASSAGE, mu: float = 0.5, infinite: bool = True, boundary: Boundary = "below") -> TokenTrace:
     pieces, labels = cut(text)
     words = sorted(set(labels)) + [f"·made{n}" for n in range(SIZE)]
     number = {label: n for n, label in reversed(list(enumerate(words[:SIZE])))}
@@ -149,14 +150,14 @@ def fabricated(text: str = PASSAGE, mu: float = 0.5, infinite: bool = True) -> T
         row = INFINITE_AT - 1
         q[row, p[row].argmax()] = 0.0
         q[row] /= q[row].sum()
-    head = head_of(p, mu)
+    head = head_of(p, mu, boundary)
     columns = statistics(p, q, head, ids[1:])
     gradients = gradients_of(p, q, columns["weight_forward"])
     return TokenTrace(
         text=text,
         teacher=info("made:teacher"),
         student=info("made:student"),
-        settings=Settings(mu=mu),
+        settings=Settings(mu=mu, boundary=boundary),
         ids=ids,
         pieces=tuple(pieces),
         labels=tuple(labels),

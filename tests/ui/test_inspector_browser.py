@@ -7,6 +7,7 @@ import pytest
 
 from akl_viz.metrics import METRICS
 from akl_viz.ui.inspector import standalone_html
+from akl_viz.ui.view import View
 from tests.browser_fixtures import settled
 from tests.ui.driving import away, opened, runs, state, token, value
 from tests.ui.fabricated import EMOJI, IMAGE, INFINITE_AT, PASSAGE, fabricated, long_text
@@ -247,7 +248,7 @@ def test_the_chart_saves_as_a_picture_that_needs_no_style_sheet(open_page, harne
 
 def test_a_standalone_file_opens_without_any_request(open_page, trace, tmp_path):
     path = tmp_path / "trace.html"
-    path.write_text(standalone_html(trace, pins=[12, 24], metric="akl", title="A <b>title</b>"), encoding="utf-8")
+    path.write_text(standalone_html(trace, View("akl", (12, 24)), title="A <b>title</b>"), encoding="utf-8")
     page = open_page(path.as_uri(), fresh=True)
     page.wait_for_selector(".strip .t")
     assert page.watch.requests == [path.as_uri()]
@@ -260,7 +261,7 @@ def test_a_standalone_file_opens_without_any_request(open_page, trace, tmp_path)
 def test_a_text_of_several_pages_turns(open_page, tmp_path):
     long = fabricated(long_text(2100), infinite=False)
     path = tmp_path / "long.html"
-    path.write_text(standalone_html(long, pins=[2090]), encoding="utf-8")
+    path.write_text(standalone_html(long, View(pins=(2090,))), encoding="utf-8")
     page = open_page(path.as_uri(), fresh=True)
     page.wait_for_selector(".strip .t")
     assert page.locator(".strip .t").count() == 52

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from akl_viz.metrics import METRICS
+from akl_viz.paths import DATA
+from akl_viz.records import GRADIENT_LOSSES, TOKEN_FIELDS, TokenTrace
 from akl_viz.ui.components.assets import script, style
 from akl_viz.ui.components.payload import MAX_PINS, ROWS, default_pins, static_payload, valid_pins
 from akl_viz.ui.components.scale import UNSCORED, colour_range, gap_axis, position
-from akl_viz.ui.inspector import InspectorState, payload, script_json, standalone_html
+from akl_viz.ui.inspector import payload, script_json, standalone_html
+from akl_viz.ui.tracing import STORED_TRACE
+from akl_viz.ui.view import View
 from tests.ui.fabricated import CLOSING, INFINITE_AT, PASSAGE, fabricated
 
 KINDS = {"f8": "<f8", "f4": "<f4", "i4": "<i4", "i2": "<i2", "i1": "i1", "u1": "u1"}
@@ -58,7 +63,7 @@ def test_another_mu_gives_another_version(packed):
 
 
 def test_the_version_does_not_depend_on_the_state_it_opens_with(trace):
-    assert payload(trace, pins=[3], metric="akl", fit=True)["ver"] == payload(trace)["ver"]
+    assert payload(trace, View("akl", (3,), True))["ver"] == payload(trace)["ver"]
 
 
 def test_pieces_give_the_text_back(packed):
@@ -128,11 +133,27 @@ def test_pins_from_a_link_are_checked(trace):
 
 
 def test_an_unknown_metric_falls_back_to_the_default(trace):
-    assert payload(trace, metric="<b>")["initial"]["metric"] == "probability_difference"
+    assert payload(trace, View(metric="<b>"))["initial"]["metric"] == "probability_difference"
 
 
-def test_a_state_is_plain_data():
-    assert InspectorState((1, 2), "akl", False) == InspectorState((1, 2), "akl", False)
+def test_what_no_table_knows_is_at_its_default():
+    spoiled = View("<b>", (1,), "yes", "x", None, "")
+    assert payload(trace := fabricated(), spoiled)["initial"] == payload(trace, View(pins=(1,)))["initial"]
+
+
+def test_a_short_name_has_one_home(packed):
+    assert packed["losses"] == [[key, METRICS[key].short] for key in GRADIENT_LOSSES]
+    assert {metric["key"]: metric["short"] for metric in packed["metrics"]} == {
+        key: metric.short for key, metric in METRICS.items()
+    }
+    columns = 'columnheader" }, "to KL'
+    assert columns not in script("streamlit")
+    assert '"forward_kl", "' + METRICS["forward_kl"].short not in script("streamlit")
+
+
+def test_the_browser_gets_every_field_of_a_token_or_what_it_is_drawn_as(packed):
+    gone = {"teacher_logprob", "student_logprob", "top1_agree"}
+    assert set(packed["columns"]) == {*TOKEN_FIELDS} - gone | {"teacher_probability", "student_probability"}
 
 
 @given(
@@ -206,3 +227,11 @@ def test_scripts_and_styles_load_nothing():
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
         assert "@import" not in text
+
+
+def test_the_decision_states_the_size_of_a_payload():
+    trace = TokenTrace.load(STORED_TRACE)
+    record = (DATA.parent / "docs" / "decisions" / "0007-one-component.md").read_text(encoding="utf-8")
+    stated = float(re.search(r"about ([\d.]+) kB per token", record)[1])
+    measured = len(json.dumps(payload(trace), separators=(",", ":"))) / len(trace) / 1000
+    assert stated == pytest.approx(measured, abs=0.05)

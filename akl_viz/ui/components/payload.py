@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from akl_viz.figures.theme import LEVELS
 from akl_viz.metrics import METRICS
-from akl_viz.records import GRADIENT_LOSSES, FloatArray, IntArray, TokenTrace
+from akl_viz.records import GRADIENT_LOSSES, TOKEN_FIELDS, FloatArray, IntArray, TokenTrace
 from akl_viz.ui.components.scale import Range, colour_range, gap_axis
 
 PAGE = 2048
@@ -28,23 +28,10 @@ FAVOURITES = 3
 PUSHES = 6
 """Tokens shown in the gradient bars."""
 MAX_PINS = 12
-COLUMNS = (
-    "forward_kl",
-    "reverse_kl",
-    "jsd",
-    "tvd",
-    "akl",
-    "head_gap",
-    "tail_gap",
-    "head_size",
-    "weight_forward",
-    "weight_reverse",
-    "teacher_entropy",
-    "student_entropy",
-    "teacher_rank",
-    "student_rank",
-)
-_LOSS_LABELS = {"forward_kl": "KL(T‖S)", "reverse_kl": "KL(S‖T)", "akl": "AKL"}
+"""Positions pinned at most: the oldest goes."""
+_NOT_SENT = {"teacher_logprob", "student_logprob", "top1_agree"}
+"""Fields the browser draws from nothing: it gets the two probabilities instead."""
+COLUMNS = tuple(name for name in TOKEN_FIELDS if name not in _NOT_SENT)
 _KINDS = {"f8": "<f8", "f4": "<f4", "i4": "<i4", "i2": "<i2", "i1": "i1", "u1": "u1"}
 
 
@@ -84,7 +71,7 @@ def static_payload(trace: TokenTrace) -> dict[str, Any]:
         "scored": pack(trace.scored, "u1"),
         "columns": _columns(trace),
         "metrics": _metrics(trace),
-        "losses": [[key, _LOSS_LABELS[key]] for key in GRADIENT_LOSSES],
+        "losses": [[key, METRICS[key].short] for key in GRADIENT_LOSSES],
         "table": _table(trace),
         "chart": _chart(trace),
     }
@@ -124,6 +111,7 @@ def _metrics(trace: TokenTrace) -> list[dict[str, Any]]:
             {
                 "key": metric.key,
                 "label": metric.label,
+                "short": metric.short,
                 "unit": metric.unit,
                 "meaning": metric.meaning,
                 "signed": metric.signed,

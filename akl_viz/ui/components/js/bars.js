@@ -2,6 +2,8 @@
 
 const ROW = 22;
 const CURVE = 56;
+// Half the width of the name of mu, and the room below the line that it names.
+const MU_HALF = 18, MU_BELOW = 14;
 
 function tokenCell(row) {
   const cell = el("span", { class: "tok", title: row.label });
@@ -49,11 +51,20 @@ function probabilityPanel(model, i, log) {
     el("div", { class: "body", role: "rowgroup" },
       ...rows.map((row, k) => line(rowClass(row), tokenCell(row), row.teacher, row.student, `row.${k}`)),
       line("row rest", restCell(rest), rest.teacher, rest.student, "rest")));
-  return el("div", { class: "panel" }, table, curve(model, rows));
+  return el("div", { class: "panel" }, table, curve(model, i, rows));
+}
+
+// In words which tokens are the head, for either rule; the likeliest token is in it whatever its mass.
+function headName(model, i) {
+  const size = model.at("head_size", i), mass = model.table.head_mass[i];
+  const rule = model.boundary === "reach"
+    ? `the fewest that reach μ = ${model.mu}`
+    : mass > model.mu ? `beyond μ = ${model.mu} by itself` : `the most that stay within μ = ${model.mu}`;
+  return `Cumulative teacher mass; the head is the likeliest ${size === 1 ? "token" : `${num(size)} tokens`}, mass ${num(mass)}, ${rule}`;
 }
 
 // The teacher's cumulative mass, drawn as far as the rows leave no token out, and the mu line it crosses.
-function curve(model, rows) {
+function curve(model, i, rows) {
   const full = [];
   for (const row of rows) {
     if (row.slot !== full.length || row.slot >= model.table.top) break;
@@ -64,10 +75,10 @@ function curve(model, rows) {
   const points = full.map((row, k) => `${x(row.cumulative)},${(k + 0.5) * ROW}`);
   const dots = full.map((row, k) => svg("circle", { cx: x(row.cumulative), cy: (k + 0.5) * ROW, r: 1.8 }, svg("title", {}, num(row.cumulative))));
   const mu = x(model.mu);
-  return svg("svg", { class: "curve", width: CURVE, height, viewBox: `0 0 ${CURVE} ${height}`, role: "img", "aria-label": `Cumulative teacher mass; the head ends before mu = ${model.mu}` },
-    svg("line", { class: "mu", x1: mu, x2: mu, y1: 0, y2: height }),
+  return svg("svg", { class: "curve", width: CURVE, height, viewBox: `0 0 ${CURVE} ${height}`, role: "img", "aria-label": headName(model, i) },
+    svg("line", { class: "mu", x1: mu, x2: mu, y1: 0, y2: height - MU_BELOW }),
     svg("polyline", { class: "mass", points: [`${x(0)},0`, ...points].join(" ") }), ...dots,
-    svg("text", { x: Number(mu) + 3, y: height - 6 }, `μ ${model.mu}`));
+    svg("text", { x: Math.min(CURVE - MU_HALF, Math.max(MU_HALF, mu)), y: height - 4, "text-anchor": "middle" }, `μ ${model.mu}`));
 }
 
 function diverging(value, lo, hi, kind) {
@@ -93,9 +104,9 @@ function termPanel(model, i) {
     el("span", { role: "cell" }, track(lo, hi, diverging(row[way], lo, hi, `loss-${way}_kl`))),
     el("span", { role: "cell" }, field(`${prefix}.${way}`, row[way]))]);
   const total = (key) => [el("span", { role: "presentation" }, "sum"), el("span", { role: "cell" }, field(`sum.${key}`, model.at(key, i)))];
-  return el("div", { class: "panel terms", role: "table", "aria-label": "Contributions of each token to KL(T‖S) and KL(S‖T), nats" },
+  return el("div", { class: "panel terms", role: "table", "aria-label": `Contributions of each token to ${model.short("forward_kl")} and ${model.short("reverse_kl")}, nats` },
     el("div", { class: "row th", role: "row" }, el("span", { role: "columnheader" }, "next token"),
-      el("span", { class: "wide", role: "columnheader" }, "to KL(T‖S), nats"), el("span", { class: "wide", role: "columnheader" }, "to KL(S‖T), nats")),
+      el("span", { class: "wide", role: "columnheader" }, `to ${model.short("forward_kl")}, nats`), el("span", { class: "wide", role: "columnheader" }, `to ${model.short("reverse_kl")}, nats`)),
     el("div", { class: "body", role: "rowgroup" },
       ...rows.map((row, k) => el("div", { class: rowClass(row), role: "row" }, el("span", { role: "rowheader" }, tokenCell(row)), ...cells(row, `term.${k}`))),
       el("div", { class: "row rest", role: "row" }, el("span", { role: "rowheader" }, restCell(rest)), ...cells(rest, "term.rest"))),

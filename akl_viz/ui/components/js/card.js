@@ -21,8 +21,8 @@ function side(model, i, name) {
 }
 
 function facts(model, i) {
-  const fact = (key, label) => el("div", {}, el("dt", {}, label), el("dd", {}, field(key, model.at(key, i))));
-  return el("dl", { class: "facts" }, fact("forward_kl", "KL(T‖S)"), fact("reverse_kl", "KL(S‖T)"), fact("jsd", "JSD"), fact("tvd", "TVD"));
+  const fact = (key) => el("div", {}, el("dt", {}, model.short(key)), el("dd", {}, field(key, model.at(key, i))));
+  return el("dl", { class: "facts" }, ...["forward_kl", "reverse_kl", "jsd", "tvd"].map(fact));
 }
 
 function formula(model, i) {
@@ -40,14 +40,14 @@ function formula(model, i) {
 function positionCard(model, i, app) {
   const { state } = app;
   const pinned = state.pins.includes(i);
-  const terms = state.panel === "terms";
+  const terms = state.bars === "terms";
   const size = model.at("head_size", i);
   return el("article", { class: pinned ? "card" : "card preview", "data-index": i, "data-pinned": String(pinned), "aria-label": `Position ${i}: ${spoken(model.shown(i))}` },
     cardHead(model, i, app, pinned),
     el("div", { class: "top" }, side(model, i, "teacher"), side(model, i, "student"), facts(model, i)),
     el("div", { class: "bar-head" },
       el("p", {}, "head: ", field("head_size", size), size === 1 ? " token" : " tokens", ", mass ", field("head_mass", model.table.head_mass[i])),
-      segmented("What the bars show", [["probability", "probability"], ["terms", "KL terms"]], state.panel, (panel) => app.setCards({ panel })),
+      segmented("What the bars show", [["probability", "probability"], ["terms", "KL terms"]], state.bars, (bars) => app.setCards({ bars })),
       terms ? null : segmented("Scale of the bars", [["linear", "linear"], ["log", "log"]], state.scale, (scale) => app.setCards({ scale }))),
     terms ? termPanel(model, i) : probabilityPanel(model, i, state.scale === "log"),
     formula(model, i),

@@ -20,10 +20,15 @@ class GapChart {
     // What is pinned is what was marked: a click has whole pixels only and may fall on the neighbour.
     this.svg.addEventListener("click", (event) => app.toggle(app.state.hover ?? this.index(event)));
     this.width = 0;
-    new ResizeObserver(([entry]) => {
+    this.observer = new ResizeObserver(([entry]) => {
       const width = Math.round(entry.contentRect.width);
       if (width > 0 && width !== this.width) { this.width = width; this.draw(); }
-    }).observe(this.node);
+    });
+    this.observer.observe(this.node);
+  }
+
+  stop() {
+    this.observer.disconnect();
   }
 
   show(start, end) {

@@ -1,4 +1,4 @@
-// One inspector: the state, and who is told when it changes. The server hears of pins, metric and range only.
+// One inspector: the state, and who is told when it changes. The server hears of what an address keeps.
 
 const SEND_AFTER_MS = 120;
 
@@ -8,8 +8,7 @@ class Inspector {
     this.ver = data.ver;
     this.send = send;
     this.model = new Model(data);
-    const { pins, metric, fit } = data.initial;
-    this.state = { glyphs: true, scale: "linear", panel: "probability", ...kept, pins: [...pins], metric, fit, hover: null, focus: null, page: 0 };
+    this.state = { ...data.initial, pins: [...data.initial.pins], ...kept, hover: null, focus: null, page: 0 };
     this.cards = new Map();
     this.assemble();
     const last = this.state.pins.at(-1);
@@ -131,6 +130,7 @@ class Inspector {
   setGlyphs(on) {
     this.state.glyphs = on;
     this.root.classList.toggle("plain", !on);
+    this.tell();
   }
 
   // How every card shows its bars: shared, so that cards can be compared.
@@ -142,16 +142,24 @@ class Inspector {
     this.shown = null;
     this.showPins();
     if (focus) this.root.querySelector(`[data-index="${focus.dataset.index}"] [data-choice="${choice}"]`)?.focus({ preventScroll: true });
+    this.tell();
   }
 
   tell() {
     clearTimeout(this.timer);
-    const { pins, metric, fit } = this.state;
-    this.timer = setTimeout(() => this.send({ ver: this.ver, pins: [...pins], metric, fit }), SEND_AFTER_MS);
+    const { pins, metric, fit, bars, scale, glyphs } = this.state;
+    this.timer = setTimeout(() => this.send({ ver: this.ver, pins: [...pins], metric, fit, bars, scale, glyphs }), SEND_AFTER_MS);
   }
 
+  // What a person chose for every text goes over to the next one, told to the server or not.
   kept() {
-    const { glyphs, scale, panel } = this.state;
-    return { glyphs, scale, panel };
+    const { bars, scale, glyphs } = this.state;
+    return { bars, scale, glyphs };
+  }
+
+  // Nothing of a view that is gone may run: no message to the server, no observer.
+  stop() {
+    clearTimeout(this.timer);
+    this.chart.stop();
   }
 }

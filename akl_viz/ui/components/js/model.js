@@ -27,6 +27,10 @@ class Model {
     return this.columns[name][i];
   }
 
+  short(key) {
+    return this.byMetric.get(key).short;
+  }
+
   isScored(i) {
     return this.scored[i] === 1;
   }
@@ -37,10 +41,18 @@ class Model {
     return visible(piece) === this.labels[i] ? piece : this.labels[i];
   }
 
+  // The same without what the token before already shows: of a split character's later tokens, the bytes alone.
+  drawn(i) {
+    const shown = this.shown(i);
+    return this.pieces[i] === "" && shown.endsWith("\u27e9") ? shown.slice(shown.lastIndexOf("\u27e8")) : shown;
+  }
+
+  // The text before a position on one line; what could hide or reorder it is named.
   context(i, length) {
     let text = "";
-    for (let k = i - 1; k >= 0 && text.length < length; k--) text = this.pieces[k] + text;
-    return text.replace(/\s+/g, " ").slice(-length);
+    for (let k = i - 1; k >= 0 && text.length < 2 * length; k--) text = this.pieces[k] + text;
+    const line = Array.from(text.replace(/\s+/g, " "));
+    return line.slice(-length).map((c) => (c !== " " && INVISIBLE.test(c) ? codePoint(c) : c)).join("");
   }
 
   slot(i, s) {

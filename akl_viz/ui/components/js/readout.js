@@ -1,9 +1,6 @@
 // The line under the strip: what the token under the pointer or the focus says, at once and without the server.
 
-const READ = [
-  ["forward_kl", "KL(T‖S)"], ["reverse_kl", "KL(S‖T)"], ["head_gap", "head gap"], ["tail_gap", "tail gap"],
-  ["weight_forward", "w"],
-];
+const READ = ["forward_kl", "reverse_kl", "head_gap", "tail_gap", "weight_forward"];
 
 function tokenChip(text) {
   const chip = el("span", { class: "chip" });
@@ -20,8 +17,8 @@ function readout(model, i, metric) {
   const side = (name) =>
     el("span", { class: `ro ${name}` }, el("small", {}, name),
       field(`${name}_probability`, model.at(`${name}_probability`, i)), el("small", {}, "rank"), field(`${name}_rank`, model.at(`${name}_rank`, i)));
-  const rest = READ.map(([key, label]) => el("span", { class: "ro" }, el("small", {}, label), field(key, model.at(key, i))));
-  const own = READ.some(([key]) => key === metric.key)
+  const rest = READ.map((key) => el("span", { class: "ro" }, el("small", {}, model.short(key)), field(key, model.at(key, i))));
+  const own = READ.includes(metric.key)
     ? []
     : [el("span", { class: "ro" }, el("small", {}, metric.label), field(`metric.${metric.key}`, metric.values[i], metric.signed ? signed(metric.values[i]) : null))];
   return [head, side("teacher"), side("student"), ...rest, ...own];

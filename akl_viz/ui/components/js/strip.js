@@ -64,7 +64,7 @@ class Strip {
   token(i) {
     const { model } = this;
     const token = el("span", { class: "t", role: "option", tabindex: "-1", "data-i": i, "aria-selected": "false", "aria-label": tokenName(model, i) });
-    appendToken(token, model.shown(i));
+    appendToken(token, model.drawn(i));
     if (model.isScored(i)) token.append(marks(model, i));
     return token;
   }

@@ -1,0 +1,142 @@
+"""`akl-viz distill`: runs, resumes, tells its progress, stops at Ctrl-C, and refuses mistakes in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from akl_viz.distill import open_run
+from tests.cli.conftest import ROOT
+from tests.cli.test_mistakes import one_line
+
+TOY = ["--teacher", "toy:teacher", "--student", "toy:student", "--text", "toy", "--window", "24", "--rows", "2"]
+SMALL = ["--probe-windows", "2", "--samples", "0", "--loss", "forward_kl", "--loss", "akl:mu=0.6"]
+
+
+def test_a_run_prints_its_end_and_tells_its_progress(run, tmp_path):
+    told = run("distill", *TOY, *SMALL, "--steps", "4", "--out", tmp_path / "run")
+    assert told.code == 0
+    lines = told.out.splitlines()
+    assert lines[0] == f"{tmp_path / 'run'}: finished"
+    assert lines[1].startswith("forward_kl")
+    assert "head gap" in lines[2]
+    assert "step 4/4  akl:mu=0.6  head" in told.err
+    assert "ETA" in told.err
+    assert open_run(tmp_path / "run").status == "finished"
+
+
+def test_json_is_the_history(run, tmp_path):
+    told = run("distill", *TOY, *SMALL, "--steps", "2", "--seed", "3", "--out", tmp_path / "run", "--json")
+    found = json.loads(told.out)
+    assert (found["schema"], found["status"], found["config"]["seed"]) == (1, "finished", 3)
+    assert [(row["loss"], row["step"]) for row in found["history"]] == [
+        (loss, step) for step in (0, 1, 2) for loss in ("forward_kl", "akl:mu=0.6")
+    ]
+    history = open_run(tmp_path / "run").history()
+    assert found["history"][-1]["tail_gap"] == pytest.approx(history["tail_gap"].iloc[-1], rel=1e-14)
+    assert found["history"][0]["train_loss"] is None
+
+
+def test_resume_goes_on_with_the_runs_own_settings(run, tmp_path):
+    run("distill", *TOY, *SMALL, "--steps", "2", "--out", tmp_path / "run")
+    told = run("distill", "--resume", "--steps", "4", "--out", tmp_path / "run")
+    assert told.code == 0
+    assert open_run(tmp_path / "run").done == {"forward_kl": 4, "akl:mu=0.6": 4}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--loss", "kll"], "There is no divergence 'kll'"),
+        (["--loss", "akl:mu=2"], "mu must be a number from 0 to 1"),
+        (["--loss", "akl:"], "is not of the form KEY"),
+        (["--loss", "akl", "--lr", "0"], "lr must be a number above 0"),
+        (["--loss", "akl", "--lr", "fast"], "invalid float value"),
+        (["--loss", "akl", "--steps", "0"], "steps must be a whole number"),
+        (["--loss", "akl", "--text", "missing.jsonl"], "missing.jsonl cannot be read"),
+        (["--loss", "akl", "--student", "bundled:nobody"], "own pair"),
+        (["--loss", "akl", "--optimiser", "muon"], "invalid choice: 'muon'"),
+        ([], "The run needs --loss"),
+    ],
+)
+def test_a_mistake_is_one_line(run, tmp_path, options, said):
+    assert said in one_line(run("distill", *TOY, *options, "--out", tmp_path / "run"))
+
+
+def test_a_student_with_another_vocabulary_is_refused(run, pair, tmp_path):
+    mixed = ["--teacher", "bundled:teacher", *pair[2:], "--loss", "akl", "--out", tmp_path / "run"]
+    assert "number their tokens differently" in one_line(run("distill", *mixed))
+
+
+def test_a_folder_that_is_no_run_cannot_be_resumed(run, tmp_path):
+    assert "is no run folder" in one_line(run("distill", "--resume", "--out", tmp_path))
+
+
+def test_a_run_that_diverges_is_one_line(run, tmp_path):
+    told = run("distill", *TOY, *SMALL, "--steps", "9", "--lr", "1e30", "--out", tmp_path / "run")
+    assert told.code == 2
+    assert told.out == ""
+    assert "diverged at step" in told.err.splitlines()[-1]
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_ctrl_c_stops_after_a_checkpoint_with_exit_code_130(tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "akl_viz", "distill", *TOY, *SMALL, "--steps", "100000", "--out", str(folder)]
+    # A group of its own, so that the signal reaches this process alone.
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        for line in child.stderr:
+            if line.startswith("step 5/"):
+                break
+        child.send_signal(signal.SIGINT)
+        error = child.stderr.read()
+        assert child.wait(60) == 130
+    finally:
+        child.kill()
+        child.wait()
+        child.stderr.close()
+    assert "go on with: akl-viz distill --resume" in error
+    assert "Traceback" not in error
+    found = open_run(folder)
+    assert found.status == "stopped"
+    assert list(found.checkpoints("forward_kl")) == [found.done["forward_kl"]] or found.done["forward_kl"] >= 20
+    assert found.done["forward_kl"] >= 5
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(tmp_path):
+    """Under accelerate, with gloo on two CPU processes and the same global batch: within 1e-5 of one process."""
+    pytest.importorskip("accelerate")
+    options = [*TOY, "--rows", "4", "--accumulate", "2", "--clip", "0.5", *SMALL, "--steps", "6"]
+    prompt = ["--source", "teacher", "--prompt-tokens", "5"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    launcher = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launcher += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "akl_viz"]
+    histories = {}
+    for more in ([], prompt):
+        for name, start in (("one", ["akl_viz"]), ("two", launcher)):
+            folder = tmp_path / f"{name}-{len(more)}"
+            command = [
+                sys.executable,
+                "-m",
+                *start,
+                "distill",
+                *options,
+                *more,
+                "--device",
+                "cpu",
+                "--out",
+                str(folder),
+            ]
+            told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert told.returncode == 0, told.stderr
+            assert told.stdout.count("finished") == 1
+            histories[name] = open_run(folder).history()
+        numbers = ["step", "tokens", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
+        one, two = (histories[name][numbers] for name in ("one", "two"))
+        assert ((one - two).abs().max() <= 1e-5 * one.abs().max()).all()
