@@ -98,7 +98,7 @@ def run(*, quick: bool = False) -> bool:
     entries = TOKENS * vocabulary
     results = [
         Result.of("statistics / passes", share("statistics"), "share", bar=BAR, note="the claim"),
-        Result.of("statistics of flat rows / passes", share("flat"), "share", note="untrained models"),
+        Result.of("statistics of flat rows / passes", share("flat"), "share", bar=BAR, note="untrained models"),
         Result.of("passes of both models", [one["passes"] for one in repeats], "CPU s", note=sizes),
         Result.of("passes in blocks with a cache", [one["blocks"] for one in repeats], "CPU s"),
         Result.of("statistics", [one["statistics"] for one in repeats], "CPU s"),

@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 LICENCES = ROOT / "docs" / "licences.md"
+CHART = ROOT / "docs" / "loss-cost.svg"
 VERSIONED = ("streamlit", "torch", "transformers", "plotly", "pandas", "scipy")
 
 
@@ -139,8 +140,11 @@ def rebuilt(document: Path) -> str:
 
 def main() -> None:
     """Write the documents."""
+    from docs.chart import loss_cost
+
     for document in DOCUMENTS:
         document.write_text(rebuilt(document), encoding="utf-8")
+    CHART.write_text(loss_cost(), encoding="utf-8")
 
 
 if __name__ == "__main__":

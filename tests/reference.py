@@ -76,10 +76,11 @@ def mixed_kl(p: Row, q: Row, weight: float = 0.5) -> float:
     return forward + reverse
 
 
-def jsd(p: Row, q: Row, beta: float = 0.5) -> float:
-    """beta KL(T‖M) + (1 - beta) KL(S‖M), M = beta T + (1 - beta) S."""
+def jsd(p: Row, q: Row, beta: float = 0.5, scaled: str = "no") -> float:
+    """beta KL(T‖M) + (1 - beta) KL(S‖M), M = beta T + (1 - beta) S, over beta (1 - beta) if scaled."""
     m = [beta * a + (1.0 - beta) * b for a, b in zip(p, q, strict=True)]
-    return beta * relative_entropy(p, m) + (1.0 - beta) * relative_entropy(q, m)
+    value = beta * relative_entropy(p, m) + (1.0 - beta) * relative_entropy(q, m)
+    return value / (beta * (1.0 - beta)) if scaled == "yes" else value
 
 
 def tvd(p: Row, q: Row) -> float:
@@ -88,21 +89,26 @@ def tvd(p: Row, q: Row) -> float:
 
 
 def akl(
-    p: Row, q: Row, mu: float = 0.5, boundary: str = "below", direction: str = "adaptive", weight: float = 0.5
+    p: Row,
+    q: Row,
+    mu: float = 0.5,
+    boundary: str = "below",
+    direction: str = "adaptive",
+    weight: float = 0.5,
+    gap: str = "absolute",
 ) -> float:
     """The mixture at the adaptive, swapped or given weight."""
-    adaptive = forward_weight(p, q, mu, boundary)
-    return mixed_kl(p, q, {"adaptive": adaptive, "reversed": 1.0 - adaptive, "fixed": weight}[direction])
+    return mixed_kl(p, q, akl_weight(p, q, mu, boundary, direction, weight, gap))
 
 
-ORACLES: dict[str, Callable[..., float]] = {
-    "forward_kl": forward_kl,
-    "reverse_kl": reverse_kl,
-    "mixed_kl": mixed_kl,
-    "jsd": jsd,
-    "tvd": tvd,
-    "akl": akl,
-}
+def akl_weight(p: Row, q: Row, mu: float, boundary: str, direction: str, weight: float, gap: str) -> float:
+    """The weight of the forward term."""
+    head = set(head_tokens(p, mu, boundary))
+    sizes = [abs(a - b) ** (2 if gap == "squared" else 1) for a, b in zip(p, q, strict=True)]
+    inside = math.fsum(sizes[token] for token in head)
+    outside = math.fsum(size for token, size in enumerate(sizes) if token not in head)
+    adaptive = 0.5 if inside + outside == 0.0 else inside / (inside + outside)
+    return {"adaptive": adaptive, "reversed": 1.0 - adaptive, "fixed": weight}[direction]
 
 
 def entropy(p: Row) -> float:

@@ -23,6 +23,7 @@ from akl_viz.divergences import (
     rows_per_block,
     weights_of,
 )
+from akl_viz.divergences.buffers import Buffers, borrowed_buffers
 from akl_viz.divergences.select import largest
 from akl_viz.records import GRADIENT_LOSSES, TOKEN_FIELDS, BoolArray, FloatArray, IntArray, PositionTable, Settings
 
@@ -75,11 +76,12 @@ def measure(teacher: Tensor, student: Tensor, observed: Tensor, settings: Settin
     # Chunks of nearly equal size: a remainder of one row would cost as many calls as a full chunk.
     count = max(1, round(len(teacher) / rows))
     chunks = zip(*(torch.tensor_split(part, count) for part in (teacher, student, observed)), strict=True)
-    return [_measure_chunk(t, s, o, settings) for t, s, o in chunks]
+    with borrowed_buffers() as buffers:
+        return [_measure_chunk(t, s, o, settings, buffers) for t, s, o in chunks]
 
 
-def _measure_chunk(teacher: Tensor, student: Tensor, observed: Tensor, settings: Settings) -> Block:
-    pair = Pair.from_logits(teacher, student, settings.temperature)
+def _measure_chunk(teacher: Tensor, student: Tensor, observed: Tensor, settings: Settings, buffers: Buffers) -> Block:
+    pair = Pair.from_logits(teacher, student, settings.temperature, buffers=buffers)
     head = head_of(pair, settings.mu, settings.boundary)
     gradients = _gradients(pair, settings)
     ids = _candidates(pair, observed, gradients)

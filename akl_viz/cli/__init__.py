@@ -14,11 +14,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from akl_viz import __version__
-from akl_viz.cli import app, inspect, models
+from akl_viz.cli import app, distill, divergence, inspect, models, toy
 from akl_viz.cli.command import Command
 from akl_viz.errors import AklVizError
 
-COMMANDS: tuple[Command, ...] = (app.COMMAND, models.COMMAND, inspect.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    app.COMMAND,
+    models.COMMAND,
+    inspect.COMMAND,
+    divergence.COMMAND,
+    distill.COMMAND,
+    toy.COMMAND,
+)
 """Every command, in the order of the help text."""
 USER_MISTAKE = 2
 

@@ -2,59 +2,82 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
 from akl_viz.divergences.head import BOUNDARY, MU, head_of
-from akl_viz.divergences.kl import forward_gradient, forward_value, mixture, reverse_gradient, reverse_value
+from akl_viz.divergences.kl import (
+    forward_terms,
+    forward_value,
+    mixture,
+    mixture_gradient,
+    reverse_terms,
+    reverse_value,
+)
 from akl_viz.divergences.pair import Pair
 from akl_viz.records import Boundary
 
 DIRECTIONS: tuple[str, ...] = ("adaptive", "reversed", "fixed")
+_GAP = Param("gap", "absolute", "what a token adds to a gap: abs(p - q) or its square", choices=("absolute", "squared"))
 
 
-def gaps_of(pair: Pair, mu: float = 0.5, boundary: Boundary = "below") -> tuple[Tensor, Tensor]:
-    """(head_gap, tail_gap) of a pair, each (...), computed once per (mu, boundary). See `gaps`."""
-    return pair.once(("gaps", mu, boundary), lambda: head_of(pair, mu, boundary).split(pair.absolute_gap.detach()))
-
-
-def weights_of(pair: Pair, mu: float = 0.5, boundary: Boundary = "below") -> tuple[Tensor, Tensor]:
-    """(weight_forward, weight_reverse) of a pair, each (...), computed once per (mu, boundary). See `akl_weights`."""
+def gaps_of(pair: Pair, mu: float = 0.5, boundary: Boundary = "below", gap: str = "absolute") -> tuple[Tensor, Tensor]:
+    """(head_gap, tail_gap) of a pair, each (...), computed once per (mu, boundary, gap). See `gaps`."""
 
     def compute() -> tuple[Tensor, Tensor]:
-        head, tail = gaps_of(pair, mu, boundary)
+        shape = torch.abs if gap == "absolute" else torch.square
+        return head_of(pair, mu, boundary).split(
+            shape(pair.excess.detach(), out=pair.room("gap")), pair.room("scratch")
+        )
+
+    return pair.once(("gaps", mu, boundary, gap), compute)
+
+
+def weights_of(
+    pair: Pair, mu: float = 0.5, boundary: Boundary = "below", gap: str = "absolute"
+) -> tuple[Tensor, Tensor]:
+    """(weight_forward, weight_reverse) of a pair, each (...), computed once per choice. See `akl_weights`."""
+
+    def compute() -> tuple[Tensor, Tensor]:
+        head, tail = gaps_of(pair, mu, boundary, gap)
         total = head + tail
         equal = total == 0.0
         half = torch.full_like(total, 0.5)
         safe = torch.where(equal, torch.ones_like(total), total)
         return torch.where(equal, half, head / safe), torch.where(equal, half, tail / safe)
 
-    return pair.once(("weights", mu, boundary), compute)
+    return pair.once(("weights", mu, boundary, gap), compute)
 
 
-def _weights(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float) -> tuple[Tensor, Tensor]:
+def _weights(
+    pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float, gap: str
+) -> tuple[Tensor, Tensor]:
     """The weights of the two terms in the chosen direction."""
     if direction == "fixed":
-        constant = torch.full_like(pair.student[..., 0], weight)
+        constant = torch.full_like(pair.q[..., 0], weight)
         return constant, 1.0 - constant
-    forward, reverse = weights_of(pair, mu, boundary)
+    forward, reverse = weights_of(pair, mu, boundary, gap)
     return (reverse, forward) if direction == "reversed" else (forward, reverse)
 
 
-def _value(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float) -> Tensor:
+def _value(pair: Pair, **params: Any) -> Tensor:
     """(...) the weighted sum in nats."""
-    forward, reverse = _weights(pair, mu, boundary, direction, weight)
-    return mixture(forward_value(pair), reverse_value(pair), forward, reverse)
+    return mixture(forward_value(pair), reverse_value(pair), *_weights(pair, **params))
 
 
-def _both(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float) -> tuple[Tensor, Tensor]:
+def _terms(pair: Pair, **params: Any) -> Tensor:
+    """(..., V) what each token adds to the weighted sum."""
+    forward, reverse = _weights(pair, **params)
+    return mixture(forward_terms(pair), reverse_terms(pair), forward.unsqueeze(-1), reverse.unsqueeze(-1))
+
+
+def _both(pair: Pair, **params: Any) -> tuple[Tensor, Tensor]:
     """Value and gradient, the weights being constants."""
-    forward, reverse = _weights(pair, mu, boundary, direction, weight)
-    gradient = torch.addcmul(
-        forward_gradient(pair) * forward.unsqueeze(-1), reverse_gradient(pair), reverse.unsqueeze(-1)
-    )
-    return mixture(forward_value(pair), reverse_value(pair), forward, reverse), gradient
+    weights = _weights(pair, **params)
+    return mixture(forward_value(pair), reverse_value(pair), *weights), mixture_gradient(pair, *weights)
 
 
 AKL = Divergence(
@@ -66,73 +89,80 @@ AKL = Divergence(
     source="Wu et al. 2025 (arXiv 2404.02657); wutaiqiang/LLM_KD_AKL AKL.py",
     values=_value,
     values_and_gradients=_both,
+    terms=_terms,
     params=(
         MU,
         BOUNDARY,
         Param("direction", "adaptive", "as published, with the weights swapped, or constant", choices=DIRECTIONS),
         Param("weight", 0.5, "weight of KL(T‖S) when the direction is fixed"),
+        _GAP,
     ),
     constant_weights=True,
 )
 
 
-def gaps(teacher: Tensor, student: Tensor, mu: float = 0.5, boundary: Boundary = "below") -> tuple[Tensor, Tensor]:
-    """How wrong the student is on the teacher's head and on its tail: sums of abs(p - q) over each.
+def gaps(
+    teacher: Tensor, student: Tensor, mu: float = 0.5, boundary: Boundary = "below", gap: str = "absolute"
+) -> tuple[Tensor, Tensor]:
+    """How wrong the student is on the teacher's head and on its tail: sums of abs(p - q), or its square, over each.
 
-    head_gap + tail_gap = 2 TVD.
+    For absolute gaps head_gap + tail_gap = 2 TVD.
 
     Args:
         teacher: (..., V) log-probabilities, nats.
         student: (..., V) log-probabilities, nats.
         mu: probability mass of the head, between 0 and 1, ends excluded.
         boundary: "below" or "reach" (see head_mask).
+        gap: "absolute" or "squared".
 
     Returns:
         (head_gap, tail_gap), each (...), from 0 to 2.
 
     Raises:
-        InvalidInput: mu or boundary outside its range, or rows no divergence accepts (see Pair).
+        InvalidInput: mu, boundary or gap outside its range, or rows no divergence accepts (see Pair).
 
     Source:
         Wu et al. 2025 (arXiv 2404.02657), with eps(p, q) = abs(p - q).
     """
-    return gaps_of(Pair(teacher, student), mu, boundary)
+    return gaps_of(Pair(teacher, student), mu, boundary, str(_GAP.check(gap)))
 
 
 def akl_weights(
-    teacher: Tensor, student: Tensor, mu: float = 0.5, boundary: Boundary = "below"
+    teacher: Tensor, student: Tensor, mu: float = 0.5, boundary: Boundary = "below", gap: str = "absolute"
 ) -> tuple[Tensor, Tensor]:
     """The weights adaptive KL gives to KL(T‖S) and KL(S‖T): the head's and the tail's share of the total gap.
 
-    They sum to 1; both are 0.5 where p = q. The forward weight never exceeds 0.5 when the head is one token,
-    because the tail's gap is then at least the head's.
+    They sum to 1; both are 0.5 where p = q. For absolute gaps the forward weight never exceeds 0.5 when the head is
+    one token, because the tail's gap is then at least the head's.
 
     Args:
         teacher: (..., V) log-probabilities, nats.
         student: (..., V) log-probabilities, nats.
         mu: probability mass of the head, between 0 and 1, ends excluded.
         boundary: "below" or "reach" (see head_mask).
+        gap: "absolute" or "squared".
 
     Returns:
         (weight_forward, weight_reverse), each (...), from 0 to 1.
 
     Raises:
-        InvalidInput: mu or boundary outside its range, or rows no divergence accepts (see Pair).
+        InvalidInput: mu, boundary or gap outside its range, or rows no divergence accepts (see Pair).
 
     Source:
         wutaiqiang/LLM_KD_AKL AKL.py. Two deliberate differences: the authors' code divides 0 by 0 where p = q, and
         gives a token masked with -inf the logit 0 (hence probability mass) in the weights; here it has none.
     """
-    return weights_of(Pair(teacher, student), mu, boundary)
+    return weights_of(Pair(teacher, student), mu, boundary, str(_GAP.check(gap)))
 
 
-def akl(
+def akl(  # noqa: PLR0913 - one argument per parameter of the row
     teacher: Tensor,
     student: Tensor,
     mu: float = 0.5,
     boundary: Boundary = "below",
     direction: str = "adaptive",
     weight: float = 0.5,
+    gap: str = "absolute",
 ) -> Tensor:
     """Forward KL in the share of the error that lies in the teacher's head, reverse KL in the share of its tail.
 
@@ -146,6 +176,7 @@ def akl(
         boundary: "below" or "reach" (see head_mask).
         direction: "adaptive", "reversed" (weights swapped) or "fixed" (constant `weight`).
         weight: weight of KL(T‖S) when the direction is "fixed", from 0 to 1.
+        gap: "absolute" or "squared" difference of probabilities in the weights.
 
     Returns:
         (...) nats, from 0 to inf.
@@ -156,16 +187,17 @@ def akl(
     Source:
         Wu et al. 2025 (arXiv 2404.02657); wutaiqiang/LLM_KD_AKL AKL.py, with the differences named in akl_weights.
     """
-    return AKL.value(Pair(teacher, student), mu=mu, boundary=boundary, direction=direction, weight=weight)
+    return AKL.value(Pair(teacher, student), mu=mu, boundary=boundary, direction=direction, weight=weight, gap=gap)
 
 
-def akl_grad(
+def akl_grad(  # noqa: PLR0913 - one argument per parameter of the row
     teacher: Tensor,
     student: Tensor,
     mu: float = 0.5,
     boundary: Boundary = "below",
     direction: str = "adaptive",
     weight: float = 0.5,
+    gap: str = "absolute",
 ) -> Tensor:
     """Which way adaptive KL pushes each student logit: w (q_j - p_j) + (1 - w) q_j (log(q_j/p_j) - KL(S‖T)).
 
@@ -179,6 +211,7 @@ def akl_grad(
         boundary: "below" or "reach" (see head_mask).
         direction: "adaptive", "reversed" (weights swapped) or "fixed" (constant `weight`).
         weight: weight of KL(T‖S) when the direction is "fixed", from 0 to 1.
+        gap: "absolute" or "squared" difference of probabilities in the weights.
 
     Returns:
         (..., V) nats per unit of logit.
@@ -187,4 +220,4 @@ def akl_grad(
         InvalidInput: a parameter outside its range, or rows no divergence accepts (see Pair).
     """
     pair = Pair(teacher, student)
-    return AKL.value_and_grad(pair, mu=mu, boundary=boundary, direction=direction, weight=weight)[1]
+    return AKL.value_and_grad(pair, mu=mu, boundary=boundary, direction=direction, weight=weight, gap=gap)[1]

@@ -69,15 +69,23 @@ class Divergence:
     source: str
     values: Value
     values_and_gradients: ValueAndGradient
+    terms: Value
+    """(..., V) what each token adds to the value."""
     params: tuple[Param, ...] = ()
-    upper: Callable[..., float] | None = None
-    """The largest value in nats as a function of the parameters; None if unbounded. The smallest is 0 for all."""
+    upper: Callable[..., float | None] | None = None
+    """The largest value in nats as a function of the parameters; None if there is none, or none that holds for every
+    size of vocabulary. The smallest is 0 for all."""
+    finite: bool = False
+    """Whether the value is finite whatever the supports."""
     symmetric: bool = False
     """Whether exchanging teacher and student leaves the value as it is."""
     smooth: bool = True
     """Whether the value has a derivative everywhere on full support."""
     constant_weights: bool = False
-    """Whether the gradient treats weights as constants, so that it is not the derivative of the whole value."""
+    """Whether the gradient treats weights, or a target, as constants, so that it is not the derivative of the whole
+    value."""
+    needs_target: bool = False
+    """Whether it looks at the token that followed: the pair must have a target."""
 
     @property
     def defaults(self) -> dict[str, float | str]:
@@ -105,9 +113,19 @@ class Divergence:
         """(...) nats, one value per position.
 
         Raises:
-            InvalidInput: an unknown parameter or one outside its range.
+            InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
         """
+        self._check_target(pair)
         return self.values(pair, **self.checked(params))
+
+    def term_values(self, pair: Pair, **params: float | str) -> Tensor:
+        """(..., V) nats, what each token adds; they sum to the value up to rounding, and some may be negative.
+
+        Raises:
+            InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
+        """
+        self._check_target(pair)
+        return self.terms(pair, **self.checked(params))
 
     def value_and_grad(self, pair: Pair, **params: float | str) -> tuple[Tensor, Tensor]:
         """The value (...) in nats and its gradient (..., V) with respect to the student's logits.
@@ -117,6 +135,12 @@ class Divergence:
         it may be shared with the pair.
 
         Raises:
-            InvalidInput: an unknown parameter or one outside its range.
+            InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
         """
+        self._check_target(pair)
         return self.values_and_gradients(pair, **self.checked(params))
+
+    def _check_target(self, pair: Pair) -> None:
+        """Refuse a pair without the tokens that followed where they are needed."""
+        if self.needs_target and pair.target is None:
+            raise InvalidInput(f"{self.key} needs the tokens that followed: pass target=, one token id per position.")

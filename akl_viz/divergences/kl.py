@@ -29,12 +29,12 @@ def reverse_terms(pair: Pair) -> Tensor:
 
 def forward_value(pair: Pair) -> Tensor:
     """(...) KL(T‖S) in nats; rounding below 0 is cut off."""
-    return pair.once("forward_kl", lambda: forward_terms(pair).sum(-1).clamp_min(0.0))
+    return pair.once("forward_kl", lambda: pair.teacher_sum(pair.log_ratio).clamp_min(0.0))
 
 
 def reverse_value(pair: Pair) -> Tensor:
     """(...) KL(S‖T) in nats; rounding below 0 is cut off."""
-    return pair.once("reverse_kl", lambda: reverse_terms(pair).sum(-1).clamp_min(0.0))
+    return pair.once("reverse_kl", lambda: (-pair.student_sum(pair.log_ratio)).clamp_min(0.0))
 
 
 def forward_gradient(pair: Pair) -> Tensor:
@@ -54,7 +54,7 @@ def reverse_gradient(pair: Pair) -> Tensor:
     def compute() -> Tensor:
         mean = reverse_value(pair).unsqueeze(-1)
         if pair.full_support:
-            return (pair.log_ratio + mean).mul_(pair.q).neg_()
+            return torch.sub(-mean, pair.log_ratio, out=pair.room("reverse_kl_gradient")).mul_(pair.q)
         gradient = -pair.student_terms(pair.log_ratio + torch.where(mean.isinf(), torch.zeros_like(mean), mean))
         return torch.where(mean.isinf(), torch.zeros_like(gradient), gradient)
 
@@ -72,6 +72,17 @@ def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor | float, we
     return first + second
 
 
+def mixture_gradient(pair: Pair, weight_forward: Tensor, weight_reverse: Tensor) -> Tensor:
+    """(..., V) weight_forward (q - p) + weight_reverse q (log(q/p) - KL(S‖T)), weights (...) held constant."""
+    forward, reverse = weight_forward.unsqueeze(-1), weight_reverse.unsqueeze(-1)
+    if not pair.full_support:
+        return torch.addcmul(forward_gradient(pair) * forward, reverse_gradient(pair), reverse)
+    # The same three terms in three passes, without the two gradients in between.
+    level = -reverse * reverse_value(pair).unsqueeze(-1)
+    gradient = torch.addcmul(level, pair.log_ratio, reverse, value=-1.0, out=pair.room("mixture_gradient"))
+    return gradient.mul_(pair.q).addcmul_(pair.excess, forward)
+
+
 def _forward_both(pair: Pair) -> tuple[Tensor, Tensor]:
     """Value and gradient of forward KL."""
     return forward_value(pair), forward_gradient(pair)
@@ -87,10 +98,15 @@ def _mixed_value(pair: Pair, weight: float) -> Tensor:
     return mixture(forward_value(pair), reverse_value(pair), weight, 1.0 - weight)
 
 
+def _mixed_terms(pair: Pair, weight: float) -> Tensor:
+    """(..., V) what each token adds to the mixture."""
+    return mixture(forward_terms(pair), reverse_terms(pair), weight, 1.0 - weight)
+
+
 def _mixed_both(pair: Pair, weight: float) -> tuple[Tensor, Tensor]:
     """Value and gradient of the mixture at a constant weight."""
-    gradient = weight * forward_gradient(pair) + (1.0 - weight) * reverse_gradient(pair)
-    return _mixed_value(pair, weight), gradient
+    forward = torch.full_like(pair.q[..., 0], weight)
+    return _mixed_value(pair, weight), mixture_gradient(pair, forward, 1.0 - forward)
 
 
 FORWARD_KL = Divergence(
@@ -102,6 +118,7 @@ FORWARD_KL = Divergence(
     source="Kullback & Leibler 1951; Hinton et al. 2015 (arXiv 1503.02531) up to the teacher's entropy",
     values=forward_value,
     values_and_gradients=_forward_both,
+    terms=forward_terms,
 )
 REVERSE_KL = Divergence(
     key="reverse_kl",
@@ -112,6 +129,7 @@ REVERSE_KL = Divergence(
     source="Kullback & Leibler 1951; Gu et al. 2024, MiniLLM (arXiv 2306.08543)",
     values=reverse_value,
     values_and_gradients=_reverse_both,
+    terms=reverse_terms,
 )
 MIXED_KL = Divergence(
     key="mixed_kl",
@@ -122,6 +140,7 @@ MIXED_KL = Divergence(
     source="Jeffreys 1946 (w = 0.5 is half of Jeffreys' divergence); mode 'fr' of wutaiqiang/LLM_KD_AKL toy_examples",
     values=_mixed_value,
     values_and_gradients=_mixed_both,
+    terms=_mixed_terms,
     params=(Param("weight", 0.5, "weight of KL(T‖S); KL(S‖T) gets the rest"),),
     symmetric=True,
 )

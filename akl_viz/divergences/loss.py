@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from akl_viz.divergences.base import Divergence
 from akl_viz.divergences.blocks import rows_per_block
-from akl_viz.divergences.pair import Pair, check_temperature
-from akl_viz.divergences.reduce import Reduction, check_reduction, divisor, reduced
-from akl_viz.divergences.registry import get
-from akl_viz.errors import InvalidInput
+from akl_viz.divergences.buffers import Buffers, borrowed_buffers
+from akl_viz.divergences.checks import check_shapes, working_dtype
+from akl_viz.divergences.reduce import Reduction, reduced
+from akl_viz.divergences.walk import Job, once_differentiable, taken
 
 
-def distillation_loss(
+def distillation_loss(  # noqa: PLR0913 - one call with everything a trainer sets
     key: str,
     teacher_logits: Tensor,
     student_logits: Tensor,
@@ -25,6 +23,7 @@ def distillation_loss(
     mask: Tensor | None = None,
     temperature: float = 1.0,
     reduction: Reduction = "mean",
+    target: Tensor | None = None,
     **params: float | str,
 ) -> Tensor:
     """How far the student is from the teacher by one divergence of the table, ready for `backward()`.
@@ -42,6 +41,7 @@ def distillation_loss(
         temperature: above 0; both models' logits are divided by it.
         reduction: "mean" over the unmasked positions of the whole batch, "sum", "none" (one value per position, 0
             where masked), or "batchmean" (sum divided by the size of the first dimension).
+        target: (...) integer ids of the tokens that followed, for divergences that look at them; not read where masked.
         **params: parameters of the divergence, by name.
 
     Returns:
@@ -49,61 +49,33 @@ def distillation_loss(
 
     Raises:
         InvalidInput: an unknown key, parameter or reduction, shapes that differ, an unmasked row that holds NaN or
-            +inf or is -inf throughout. A second derivative raises it too.
+            +inf or is -inf throughout, an unmasked target outside the vocabulary, or no target where the divergence
+            needs one. A second derivative raises it too.
     """
-    divergence = get(key)
-    check_temperature(temperature)
-    check_reduction(reduction)
-    if teacher_logits.shape != student_logits.shape:
-        raise InvalidInput(
-            f"Teacher logits have shape {tuple(teacher_logits.shape)} and student logits "
-            f"{tuple(student_logits.shape)}: they must be the same."
-        )
-    if student_logits.dim() == 0 or student_logits.shape[-1] == 0:
-        raise InvalidInput(f"Logits must have a vocabulary as last axis, not shape {tuple(student_logits.shape)}.")
-    job = _Job(divergence, divergence.checked(params), temperature, reduction, _checked_mask(mask, student_logits))
+    check_shapes(teacher_logits, student_logits)
+    options = {"mask": mask, "temperature": temperature, "reduction": reduction, "target": target}
+    job = Job.of(key, student_logits.shape[:-1], student_logits.device, params, **options)
     loss: Tensor = _Distillation.apply(student_logits, teacher_logits.detach(), job)  # type: ignore[no-untyped-call]
     return loss
-
-
-@dataclass(frozen=True)
-class _Job:
-    """What to compute, apart from the logits."""
-
-    divergence: Divergence
-    params: dict[str, float | str]
-    temperature: float
-    reduction: Reduction
-    mask: Tensor | None
 
 
 class _Distillation(torch.autograd.Function):
     """Value and closed-form gradient in one walk over the rows."""
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, job: _Job) -> Tensor:
+    def forward(ctx: Any, student: Tensor, teacher: Tensor, job: Job) -> Tensor:
         """The reduced loss; leaves the gradient for `backward`."""
-        lead = student.shape[:-1]
-        dtype = torch.promote_types(torch.promote_types(student.dtype, teacher.dtype), torch.float32)
-        values = torch.zeros(lead, dtype=dtype, device=student.device)
-        unmasked = values.numel() if job.mask is None else int(job.mask.sum())
-        scale = 1.0 / (job.temperature * divisor(job.reduction, unmasked, lead))
+        dtype = torch.promote_types(working_dtype(student), working_dtype(teacher))
+        values = torch.zeros(job.lead.numel(), dtype=dtype, device=student.device)
         # fp16 would lose small entries to an early division by the number of tokens, so there it comes last.
         late = student.dtype == torch.float16
-        gradient = None
-        if ctx.needs_input_grad[0]:
-            gradient = torch.zeros(student.shape, dtype=student.dtype, device=student.device)
-        for where in _chunks(lead, job.mask, rows_per_block(student.shape[-1], dtype, student.device.type)):
-            pair = _chunk_pair(teacher, student, where, job.temperature)
-            if gradient is None:
-                values[where] = job.divergence.value(pair, **job.params)
-                continue
-            values[where], rows = job.divergence.value_and_grad(pair, **job.params)
-            gradient[where] = rows.to(student.dtype) if late else (rows * scale).to(student.dtype)
+        gradient = _room_for_gradient(student, job) if ctx.needs_input_grad[0] else None
+        with torch.autocast(student.device.type, enabled=False), borrowed_buffers() as buffers:
+            _walk(student, teacher, job, (values, gradient, 1.0 if late else job.scale), buffers)
         if gradient is not None:
             ctx.save_for_backward(gradient, student)
-        ctx.scale = scale if late else 1.0
-        return reduced(values, job.mask, job.reduction)
+        ctx.scale = job.scale if late else 1.0
+        return reduced(values.view(job.lead), job.mask, job.reduction)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, None, None]:
@@ -114,58 +86,51 @@ class _Distillation(torch.autograd.Function):
             gradient = (gradient * incoming.unsqueeze(-1)).to(gradient.dtype)
         elif float(incoming.detach()) != 1.0:
             gradient = gradient * incoming
-        if torch.is_grad_enabled():
-            gradient = _OnceOnly.apply(gradient, student)  # type: ignore[no-untyped-call]
-        return gradient, None, None
+        return once_differentiable(gradient, student), None, None
 
 
-class _OnceOnly(torch.autograd.Function):
-    """Passes a gradient on and explains itself when someone differentiates it."""
-
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor, student: Tensor) -> Tensor:
-        """The gradient unchanged, tied to the student so that a second derivative comes by here."""
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        """Refuse."""
-        raise InvalidInput(
-            "distillation_loss has a first derivative only: write the loss with torch operations for a second one."
-        )
+def _room_for_gradient(student: Tensor, job: Job) -> Tensor:
+    """A contiguous tensor like the student's logits: 0 in masked rows, the others are still to be written."""
+    gradient = torch.empty(student.shape, dtype=student.dtype, device=student.device)
+    if job.mask is not None:
+        gradient.view(-1, student.shape[-1]).index_fill_(0, (~job.mask).flatten().nonzero().squeeze(-1), 0.0)
+    return gradient
 
 
-def _checked_mask(mask: Tensor | None, logits: Tensor) -> Tensor | None:
-    """The mask as bool on the logits' device."""
-    if mask is None:
-        return None
-    if mask.shape != logits.shape[:-1]:
-        raise InvalidInput(
-            f"mask has shape {tuple(mask.shape)}, but the logits have positions {tuple(logits.shape[:-1])}."
-        )
-    if mask.dtype != torch.bool and not bool(((mask == 0) | (mask == 1)).all()):
-        raise InvalidInput("mask must be bool or hold only 0 and 1.")
-    return mask.to(logits.device, torch.bool)
+def _walk(
+    student: Tensor, teacher: Tensor, job: Job, results: tuple[Tensor, Tensor | None, float], buffers: Buffers
+) -> None:
+    """Fill values (N,) and, unless it is None, the gradient (..., V) times a scale, block by block."""
+    values, gradient, scale = results
+    vocabulary = student.shape[-1]
+    rows = rows_per_block(vocabulary, values.dtype, student.device.type)
+    for start, teacher_rows, student_rows in _pieces(teacher, student):
+        for where in job.blocks(start, start + len(student_rows), rows):
+            local = slice(where.start - start, where.stop - start) if isinstance(where, slice) else where - start
+            pair = job.pair(taken(teacher_rows, local), taken(student_rows, local), where, buffers)
+            if gradient is None:
+                values[where] = job.divergence.value(pair, **job.params)
+                continue
+            values[where], found = job.divergence.value_and_grad(pair, **job.params)
+            flat = gradient.view(-1, vocabulary)
+            if isinstance(where, slice):
+                torch.mul(found, scale, out=flat[where])
+            else:
+                flat[where] = (found * scale).to(flat.dtype)
 
 
-def _chunks(lead: torch.Size, mask: Tensor | None, rows: int) -> Iterator[tuple[Tensor, ...]]:
-    """Index tuples over the positions (...), each for at most `rows` unmasked ones.
+def _pieces(teacher: Tensor, student: Tensor, start: int = 0) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Both as rows (R, V) with the flat position of the first.
 
-    Indices rather than a flattened view, because flattening shifted logits (logits[:, :-1]) would copy them.
+    In one piece where the positions can be flattened without a copy, else piece by piece along the first axis, since
+    flattening shifted logits (logits[:, :-1]) would copy them.
     """
-    if not lead:
-        if mask is None or bool(mask):
-            yield ()
+    lead = student.shape[:-1]
+    if lead.numel() == 0:
         return
-    flat = torch.arange(lead.numel()) if mask is None else mask.flatten().nonzero().squeeze(-1).cpu()
-    for part in torch.split(flat, rows) if len(flat) else ():
-        yield torch.unravel_index(part, lead)
-
-
-def _chunk_pair(teacher: Tensor, student: Tensor, where: tuple[Tensor, ...], temperature: float) -> Pair:
-    """The pair of one chunk; an error names the position in the whole batch."""
-
-    def name(row: int) -> str:
-        return str(tuple(int(axis[row]) for axis in where))
-
-    return Pair.from_logits(teacher[where], student[where], temperature, position_name=name)
+    try:
+        yield start, teacher.view(-1, teacher.shape[-1]), student.view(-1, student.shape[-1])
+    except RuntimeError:
+        step = lead[1:].numel()
+        for number, (first, second) in enumerate(zip(teacher, student, strict=True)):
+            yield from _pieces(first, second, start + number * step)

@@ -8,6 +8,16 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from akl_viz.divergences.buffers import Buffers
+from akl_viz.divergences.checks import (
+    check_rows,
+    check_shapes,
+    check_temperature,
+    check_vocabulary,
+    checked_target,
+    working_dtype,
+)
+from akl_viz.divergences.side import Side, log_ratio_of, side_of
 from akl_viz.errors import InvalidInput
 
 _Result = TypeVar("_Result")
@@ -29,23 +39,24 @@ class Pair:
     Args:
         teacher: (..., V) log-probabilities, nats; normalised over the last axis.
         student: (..., V) log-probabilities, nats.
+        target: (...) integer ids of the tokens that followed, for divergences that look at them; None if unknown.
 
     Raises:
-        InvalidInput: shapes differ, there is no vocabulary axis, an entry is NaN or clearly above 0, or a row
-            is -inf throughout.
+        InvalidInput: shapes differ, there is no vocabulary axis, an entry is NaN or clearly above 0, a row is
+            -inf throughout, or a target is no token of the vocabulary.
     """
 
-    def __init__(self, teacher: Tensor, student: Tensor) -> None:
-        _check_shapes(teacher, student)
-        dtype = torch.promote_types(_working_dtype(teacher), _working_dtype(student))
-        self.teacher = teacher.to(dtype)
-        """(..., V) log p, nats."""
-        self.student = student.to(dtype)
-        """(..., V) log q, nats."""
-        self._kept: dict[Hashable, Any] = {}
+    def __init__(self, teacher: Tensor, student: Tensor, *, target: Tensor | None = None) -> None:
+        check_shapes(teacher, student)
+        dtype = torch.promote_types(working_dtype(teacher), working_dtype(student))
+        self.target = checked_target(target, teacher.shape, teacher.device)
+        """(...) int64 ids of the tokens that followed, or None."""
+        self._kept: dict[Hashable, Any] = {"teacher": teacher.to(dtype), "student": student.to(dtype)}
+        self._buffers: Buffers | None = None
+        self._sides: tuple[Side, Side] | None = None
         for side, rows in (("teacher", self.teacher), ("student", self.student)):
             maximum = rows.detach().amax(-1)
-            _check_rows(maximum, side, str)
+            check_rows(maximum, side, str)
             if bool((maximum > _LOG_PROB_SLACK).any()):
                 raise InvalidInput(
                     f"The {side}'s log-probabilities reach {float(maximum.max()):.3g}, above 0: "
@@ -59,6 +70,8 @@ class Pair:
         student_logits: Tensor,
         temperature: float = 1.0,
         *,
+        target: Tensor | None = None,
+        buffers: Buffers | None = None,
         position_name: Callable[[int], str] = str,
     ) -> Pair:
         """The pair softmax(logits / temperature) of both models, normalised to the last digit of the dtype.
@@ -70,19 +83,26 @@ class Pair:
             teacher_logits: (..., V) finite or -inf.
             student_logits: (..., V) finite or -inf.
             temperature: above 0; both rows are divided by it.
+            target: (...) integer ids of the tokens that followed, or None.
+            buffers: memory for everything of size (..., V). The pair is then valid until the next one is made with
+                it and while the logits stay as they are.
             position_name: turns a flat row number into the name used in an error message.
 
         Raises:
-            InvalidInput: shapes differ, an entry is NaN or +inf, a row is -inf throughout, or the temperature is
-                not a positive number.
+            InvalidInput: shapes differ, an entry is NaN or +inf, a row is -inf throughout, the temperature is not
+                a positive number, or a target is no token of the vocabulary.
         """
-        _check_shapes(teacher_logits, student_logits)
-        dtype = torch.promote_types(_working_dtype(teacher_logits), _working_dtype(student_logits))
+        check_shapes(teacher_logits, student_logits)
+        dtype = torch.promote_types(working_dtype(teacher_logits), working_dtype(student_logits))
         pair = cls.__new__(cls)
+        pair.target = checked_target(target, teacher_logits.shape, teacher_logits.device)
         with torch.no_grad():
-            pair.teacher, p = _normalised(teacher_logits.to(dtype), temperature, "teacher", position_name)
-            pair.student, q = _normalised(student_logits.to(dtype), temperature, "student", position_name)
-        pair._kept = {"p": p, "q": q}
+            teacher = side_of(teacher_logits.to(dtype), temperature, "teacher", position_name, buffers)
+            student = side_of(student_logits.to(dtype), temperature, "student", position_name, buffers)
+        pair._kept, pair._buffers = {"p": teacher.p, "q": student.p}, buffers
+        if buffers is None:
+            pair._kept |= {"teacher": teacher.log_p(None), "student": student.log_p(None)}
+        pair._sides = None if buffers is None else (teacher, student)
         return pair
 
     def once(self, key: Hashable, compute: Callable[[], _Result]) -> _Result:
@@ -92,25 +112,44 @@ class Pair:
         result: _Result = self._kept[key]
         return result
 
+    def room(self, name: str) -> Tensor | None:
+        """Where to write a result of shape (..., V): `out=pair.room(NAME)`; None, for fresh memory, without buffers.
+
+        A name belongs to one quantity, which `once` keeps; "scratch" to nothing that outlives the statement.
+        """
+        if self._buffers is None:
+            return None
+        return self._buffers.take(name, self.q.shape, self.q.dtype, self.q.device)
+
+    @property
+    def teacher(self) -> Tensor:
+        """(..., V) log p, nats."""
+        return self.once("teacher", lambda: self._side_of(0).log_p(self.room("teacher")))
+
+    @property
+    def student(self) -> Tensor:
+        """(..., V) log q, nats."""
+        return self.once("student", lambda: self._side_of(1).log_p(self.room("student")))
+
     @property
     def p(self) -> Tensor:
         """(..., V) teacher probabilities."""
-        return self.once("p", self.teacher.exp)
+        return self.once("p", lambda: self.teacher.exp())
 
     @property
     def q(self) -> Tensor:
         """(..., V) student probabilities."""
-        return self.once("q", self.student.exp)
+        return self.once("q", lambda: self.student.exp())
 
     @property
     def excess(self) -> Tensor:
         """(..., V) q - p: what the student gives too much."""
-        return self.once("excess", lambda: self.q - self.p)
+        return self.once("excess", lambda: torch.sub(self.q, self.p, out=self.room("excess")))
 
     @property
     def absolute_gap(self) -> Tensor:
         """(..., V) abs(p - q)."""
-        return self.once("absolute_gap", self.excess.abs)
+        return self.once("absolute_gap", lambda: torch.abs(self.excess, out=self.room("absolute_gap")))
 
     @property
     def log_ratio(self) -> Tensor:
@@ -140,11 +179,31 @@ class Pair:
         """(..., V) q * values, 0 outside the student's support and infinite where values are infinite on it."""
         return self.q * values if self.full_support else _weighed(self.q, values, self.student)
 
+    def teacher_sum(self, values: Tensor) -> Tensor:
+        """(...) the sum of teacher_terms(values), without keeping the terms."""
+        if self.full_support:
+            return torch.mul(self.p, values, out=self.room("scratch")).sum(-1)
+        return self.teacher_terms(values).sum(-1)
+
+    def student_sum(self, values: Tensor) -> Tensor:
+        """(...) the sum of student_terms(values), without keeping the terms."""
+        if self.full_support:
+            return torch.mul(self.q, values, out=self.room("scratch")).sum(-1)
+        return self.student_terms(values).sum(-1)
+
+    def _side_of(self, number: int) -> Side:
+        """The teacher's (0) or the student's (1) rows of a pair made from logits."""
+        assert self._sides is not None
+        return self._sides[number]
+
     def _ratio_and_support(self) -> tuple[Tensor, bool]:
         """log_ratio by the rules for -inf, and whether none was needed."""
 
         def compute() -> tuple[Tensor, bool]:
-            ratio = self.teacher - self.student
+            if self._sides is None:
+                ratio = self.teacher - self.student
+            else:
+                ratio = log_ratio_of(*self._sides, self.room("log_ratio"))
             # One sum finds any -inf (it makes the sum infinite or NaN) for a fraction of the cost of isfinite.
             if bool(ratio.detach().sum().isfinite()):
                 return ratio, True
@@ -166,8 +225,12 @@ def log_probs(logits: Tensor, temperature: float = 1.0) -> Tensor:
     Raises:
         InvalidInput: an entry is NaN or +inf, a row is -inf throughout, or the temperature is not positive.
     """
-    _check_vocabulary(logits, "logits")
-    shifted = _shifted(logits.to(_working_dtype(logits)), temperature, "logits", str)
+    check_vocabulary(logits, "logits")
+    check_temperature(temperature)
+    rows = logits.to(working_dtype(logits))
+    maximum = rows.amax(-1, keepdim=True)
+    check_rows(maximum.detach().squeeze(-1), "logits", str)
+    shifted = (rows - maximum) / temperature
     return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
 
@@ -190,72 +253,9 @@ def entropy(log_probabilities: Tensor) -> Tensor:
     return entropy_of(log_probabilities, log_probabilities.exp(), full_support=False)
 
 
-def check_temperature(temperature: float) -> None:
-    """Raise InvalidInput unless the temperature is a positive finite number."""
-    if not 0.0 < temperature < float("inf"):
-        raise InvalidInput(f"temperature must be a positive number, not {temperature!r}.")
-
-
-def _shifted(logits: Tensor, temperature: float, side: str, name: Callable[[int], str]) -> Tensor:
-    """(logits - their maximum) / temperature as a new tensor, after the checks; a difference too wide is -inf."""
-    check_temperature(temperature)
-    maximum = logits.amax(-1, keepdim=True)
-    _check_rows(maximum.detach().squeeze(-1), side, name)
-    shifted = logits - maximum
-    return shifted if temperature == 1.0 else shifted / temperature
-
-
-def _normalised(logits: Tensor, temperature: float, side: str, name: Callable[[int], str]) -> tuple[Tensor, Tensor]:
-    """Log-probabilities and probabilities of logits / temperature.
-
-    Written out because torch's fp32 softmax on CPU adds long rows lane by lane and is off by up to 5e-5 at 128k
-    entries; torch.sum is pairwise. In place, since fresh memory costs as much as the arithmetic.
-    """
-    shifted = _shifted(logits, temperature, side, name)
-    probabilities = shifted.exp()
-    total = probabilities.sum(-1, keepdim=True)
-    return shifted.sub_(total.log()), probabilities.div_(total)
-
-
 def _weighed(weight: Tensor, values: Tensor, log_weight: Tensor) -> Tensor:
     """weight * values where zero weight wins over infinite values, but an underflown weight does not."""
     zero = torch.zeros_like(values)
     infinite = values.isinf()
     product = torch.where(infinite, values, weight * torch.where(infinite, zero, values))
     return torch.where(log_weight == -torch.inf, zero, product)
-
-
-def _working_dtype(rows: Tensor) -> torch.dtype:
-    """The dtype a row is computed in: at least fp32."""
-    if not rows.is_floating_point():
-        raise InvalidInput(f"Expected rows of floating-point numbers, not {rows.dtype}.")
-    return torch.promote_types(rows.dtype, torch.float32)
-
-
-def _check_vocabulary(rows: Tensor, what: str) -> None:
-    """Refuse a tensor without a vocabulary axis."""
-    if rows.dim() == 0 or rows.shape[-1] == 0:
-        raise InvalidInput(f"{what} must have a vocabulary as last axis, not shape {tuple(rows.shape)}.")
-
-
-def _check_shapes(teacher: Tensor, student: Tensor) -> None:
-    """Refuse rows that do not score the same vocabulary at the same positions."""
-    if teacher.shape != student.shape:
-        raise InvalidInput(
-            f"Teacher has shape {tuple(teacher.shape)} and student {tuple(student.shape)}: they must be the same."
-        )
-    _check_vocabulary(teacher, "teacher and student")
-
-
-def _check_rows(maximum: Tensor, side: str, name: Callable[[int], str]) -> None:
-    """Refuse NaN, +inf and rows that are -inf throughout, which is all visible in the (...) row maxima."""
-    if bool(maximum.isfinite().all()):
-        return
-    row = int((~maximum.isfinite()).flatten().nonzero()[0])
-    value = float(maximum.flatten()[row])
-    if value == -torch.inf:
-        wrong = "is -inf throughout, so no token is possible: unmask at least one token"
-    else:
-        found = "+inf" if value == torch.inf else "NaN"
-        wrong = f"holds {found}: check the model's weights and dtype"
-    raise InvalidInput(f"Row {name(row)} of the {side} {wrong}.")

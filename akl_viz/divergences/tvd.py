@@ -29,7 +29,9 @@ TVD = Divergence(
     source="Wen et al. 2023, f-distill (arXiv 2307.15190)",
     values=_value,
     values_and_gradients=_both,
+    terms=lambda pair: 0.5 * pair.absolute_gap,
     upper=lambda: 1.0,
+    finite=True,
     symmetric=True,
     smooth=False,
 )

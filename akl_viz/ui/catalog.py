@@ -53,11 +53,25 @@ PAGES: tuple[PageRow, ...] = (
         default=True,
     ),
     PageRow(
+        key="learn/divergences",
+        title="Divergences",
+        section="Learn",
+        question="What does each divergence punish, and which way does it push a student?",
+        icon=":material/balance:",
+    ),
+    PageRow(
         key="inspect/tokens",
         title="Token inspector",
         section="Inspect",
         question="Where does this student differ from this teacher, and what would each loss do about it?",
         icon=":material/segment:",
+    ),
+    PageRow(
+        key="distill/race",
+        title="Race of losses",
+        section="Distill",
+        question="What do the losses do to a real student, live?",
+        icon=":material/flag:",
     ),
 )
 

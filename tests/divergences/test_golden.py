@@ -23,7 +23,8 @@ CASES = [
 
 @pytest.mark.parametrize(("p", "q", "entry"), CASES)
 def test_a_divergence_has_the_value_and_gradient_worked_out_by_hand(p: list[float], q: list[float], entry: Any):
-    pair = Pair(torch.tensor(p, dtype=torch.float64).log(), torch.tensor(q, dtype=torch.float64).log())
+    target = torch.tensor(entry.get("target", 0))
+    pair = Pair(torch.tensor(p, dtype=torch.float64).log(), torch.tensor(q, dtype=torch.float64).log(), target=target)
     row = DIVERGENCES[entry["key"]]
     value, gradient = row.value_and_grad(pair, **entry.get("params", {}))
     assert float(value) == pytest.approx(float(entry["value"]), rel=GOLDEN["rtol"], abs=GOLDEN["atol"]), entry["why"]

@@ -14,6 +14,8 @@ from tests.tolerances import AUTOGRAD, EXACT, ORACLE
 
 each_divergence = pytest.mark.parametrize("key", DIVERGENCES)
 SHAPE = (2, 5, 11)
+TARGET = torch.tensor([[3, 10, 0, 7, 7], [1, 2, 9, 0, 4]])
+"""Passed to every row of the table; only some read it."""
 
 
 def logits(seed: int, shape: tuple[int, ...] = SHAPE, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -30,8 +32,8 @@ def gradient_of(loss: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
 @each_divergence
 def test_the_loss_is_the_mean_of_the_divergence_and_its_gradient_the_closed_form(key: str):
     teacher, student = logits(0), logits(1).requires_grad_()
-    loss = distillation_loss(key, teacher, student, temperature=2.0)
-    value, gradient = DIVERGENCES[key].value_and_grad(Pair.from_logits(teacher, student.detach(), 2.0))
+    loss = distillation_loss(key, teacher, student, temperature=2.0, target=TARGET)
+    value, gradient = DIVERGENCES[key].value_and_grad(Pair.from_logits(teacher, student.detach(), 2.0, target=TARGET))
     torch.testing.assert_close(loss.detach(), value.mean(), **ORACLE)
     torch.testing.assert_close(gradient_of(loss, student), gradient / 2.0 / value.numel(), **ORACLE)
 
@@ -42,7 +44,8 @@ def test_the_loss_passes_gradcheck(key: str, reduction: Any):
     teacher, mask = logits(0, (2, 3, 4)), torch.tensor([[1, 0, 1], [1, 1, 0]])
 
     def loss(student: torch.Tensor) -> torch.Tensor:
-        return distillation_loss(key, teacher, student, mask=mask, temperature=1.5, reduction=reduction)
+        options: dict[str, Any] = {"mask": mask, "temperature": 1.5, "reduction": reduction}
+        return distillation_loss(key, teacher, student, target=mask, **options)
 
     assert torch.autograd.gradcheck(loss, (logits(1, (2, 3, 4)).requires_grad_(),))
 
@@ -64,7 +67,7 @@ def test_the_number_of_chunks_does_not_change_loss_or_gradient(
     for rows in (1, 3, 100):
         monkeypatch.setattr(loss_module, "rows_per_block", lambda *_, rows=rows: rows)
         student = logits(1).requires_grad_()
-        loss = distillation_loss(key, logits(0), student, mask=mask, reduction=reduction)
+        loss = distillation_loss(key, logits(0), student, mask=mask, reduction=reduction, target=TARGET)
         results.append((loss.detach(), gradient_of(loss.sum(), student)))
     torch.testing.assert_close(results[0], results[2], **ORACLE)
     torch.testing.assert_close(results[1], results[2], **ORACLE)
@@ -83,10 +86,10 @@ def test_reductions_are_related_as_their_names_say():
 def test_masked_rows_may_hold_anything_and_get_gradient_zero(key: str, garbage: float):
     mask = torch.tensor([[True, False, True, True, True], [True, True, True, True, False]])
     teacher, student = logits(0), logits(1)
-    expected = distillation_loss(key, teacher[mask], student[mask])
+    expected = distillation_loss(key, teacher[mask], student[mask], target=TARGET[mask])
     teacher[~mask], student[~mask] = garbage, garbage
     student.requires_grad_()
-    loss = distillation_loss(key, teacher, student, mask=mask)
+    loss = distillation_loss(key, teacher, student, mask=mask, target=torch.where(mask, TARGET, -100))
     gradient = gradient_of(loss, student)
     torch.testing.assert_close(loss.detach(), expected, **ORACLE)
     assert bool(gradient.isfinite().all())
@@ -207,7 +210,7 @@ def test_a_logit_of_minus_infinity_gets_gradient_zero_and_spoils_no_other():
     teacher[..., 3], student[..., 3] = -torch.inf, -torch.inf
     student.requires_grad_()
     for key in DIVERGENCES:
-        gradient = gradient_of(distillation_loss(key, teacher, student), student)
+        gradient = gradient_of(distillation_loss(key, teacher, student, target=TARGET), student)
         assert bool(gradient.isfinite().all())
         assert float(gradient[..., 3].abs().sum()) == 0.0
 

@@ -9,6 +9,8 @@ import torch
 
 from akl_viz import divergences
 from akl_viz.divergences import DIVERGENCES, Pair, log_probs, rows_per_block
+from akl_viz.divergences.base import Param
+from akl_viz.divergences.buffers import Buffers
 from akl_viz.errors import InvalidInput
 from tests.tolerances import EXACT, ORACLE, SINGLE
 
@@ -109,7 +111,7 @@ def test_full_support_is_lost_with_the_first_ruled_out_token():
     assert not Pair.from_logits(banned, banned).full_support
 
 
-@pytest.mark.parametrize("key", DIVERGENCES)
+@pytest.mark.parametrize("key", [key for key, row in DIVERGENCES.items() if not row.needs_target])
 def test_public_functions_are_the_rows_of_the_table_on_log_probabilities(key: str):
     teacher, student = log_probs(logits(2, 3, 8)), log_probs(logits(2, 3, 8, seed=1))
     value, gradient = DIVERGENCES[key].value_and_grad(Pair(teacher, student))
@@ -119,20 +121,69 @@ def test_public_functions_are_the_rows_of_the_table_on_log_probabilities(key: st
     assert gradient.shape == (2, 3, 8)
 
 
-@pytest.mark.parametrize("key", [key for key, row in DIVERGENCES.items() if row.params])
+def moved(param: Param) -> float | str:
+    """Another value of the parameter than its default."""
+    if param.choices:
+        return next(choice for choice in reversed(param.choices) if choice != param.default)
+    default = float(param.default)
+    lower, upper = max(param.lower, default - 1.0), min(param.upper, default + 1.0)
+    return 0.6 * default + 0.4 * (upper if default < upper else lower)
+
+
+@pytest.mark.parametrize("key", [key for key, row in DIVERGENCES.items() if row.params and not row.needs_target])
 def test_public_functions_pass_every_parameter_on(key: str):
-    moved = {"weight": 0.2, "beta": 0.3, "mu": 0.8, "boundary": "reach", "direction": "reversed"}
     row = DIVERGENCES[key]
     pair = Pair(log_probs(logits(30, 12)), log_probs(logits(30, 12, seed=1)))
     for param in row.params:
-        params = {param.name: moved[param.name]} | (
-            {"direction": "fixed"} if (key, param.name) == ("akl", "weight") else {}
-        )
+        params = {param.name: moved(param)} | ({"direction": "fixed"} if (key, param.name) == ("akl", "weight") else {})
         value, gradient = row.value_and_grad(pair, **params)
         assert not torch.equal(value, row.value(pair))
         torch.testing.assert_close(getattr(divergences, key)(pair.teacher, pair.student, **params), value, **ORACLE)
         found = getattr(divergences, f"{key}_grad")(pair.teacher, pair.student, **params)
         torch.testing.assert_close(found, gradient, **ORACLE)
+
+
+TARGET = torch.tensor([[1, 7, 0], [3, 3, 2]])
+
+
+def test_a_target_is_kept_as_whole_numbers_beside_the_rows():
+    teacher, student = logits(2, 3, 8), logits(2, 3, 8, seed=1)
+    raw = Pair.from_logits(teacher, student, target=TARGET.int())
+    ready = Pair(log_probs(teacher), log_probs(student), target=TARGET)
+    for pair in (raw, ready):
+        assert pair.target is not None
+        assert pair.target.dtype == torch.int64
+        assert torch.equal(pair.target, TARGET)
+    assert Pair.from_logits(teacher, student).target is None
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (TARGET[:, :2], r"target has shape \(2, 2\).*\(2, 3\)"),
+        (TARGET.double(), "integer token ids, not torch.float64"),
+        (TARGET > 0, "integer token ids, not torch.bool"),
+        (TARGET + 1, "holds 8, but token ids go from 0 to 7"),
+        (TARGET - 1, "holds -1, but token ids go from 0 to 7"),
+    ],
+)
+def test_a_target_that_is_no_token_is_refused(target: torch.Tensor, message: str):
+    with pytest.raises(InvalidInput, match=message):
+        Pair.from_logits(logits(2, 3, 8), logits(2, 3, 8), target=target)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_a_pair_in_borrowed_memory_holds_the_numbers_of_one_in_its_own(temperature: float, offset: float):
+    buffers = Buffers()
+    for rows in (4, 2, 3):
+        teacher, student = logits(rows, 30) + offset, logits(rows, 30, seed=1)
+        lent, own = (Pair.from_logits(teacher, student, temperature, buffers=room) for room in (buffers, None))
+        for name in ("log_ratio", "excess", "absolute_gap", "p", "q", "teacher", "student"):
+            torch.testing.assert_close(getattr(lent, name), getattr(own, name), rtol=1e-9, atol=1e-12)
+        values = own.log_ratio.square()
+        torch.testing.assert_close(lent.teacher_sum(values), own.teacher_terms(values).sum(-1), **ORACLE)
+        torch.testing.assert_close(lent.student_sum(values), own.student_terms(values).sum(-1), **ORACLE)
 
 
 def test_a_block_holds_at_least_one_row_and_more_of_short_rows():

@@ -22,8 +22,9 @@ def language_model_logits() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 TEACHER, STUDENT = language_model_logits()
-SINGLE_PAIR = Pair.from_logits(TEACHER, STUDENT)
-DOUBLE_PAIR = Pair.from_logits(TEACHER.double(), STUDENT.double())
+TARGET = TEACHER.argmax(-1)
+SINGLE_PAIR = Pair.from_logits(TEACHER, STUDENT, target=TARGET)
+DOUBLE_PAIR = Pair.from_logits(TEACHER.double(), STUDENT.double(), target=TARGET)
 
 
 @pytest.mark.parametrize("key", DIVERGENCES)
@@ -46,8 +47,9 @@ def test_half_precision_logits_give_the_loss_of_the_same_numbers_and_a_gradient_
 ):
     teacher, student = TEACHER[:2, :500].to(dtype), STUDENT[:2, :500].to(dtype).requires_grad_()
     wide = student.detach().double().requires_grad_()
-    loss = distillation_loss(key, teacher, student)
-    exact = distillation_loss(key, teacher.double(), wide)
+    target = teacher.argmax(-1)
+    loss = distillation_loss(key, teacher, student, target=target)
+    exact = distillation_loss(key, teacher.double(), wide, target=target)
     loss.backward()
     exact.backward()
     assert loss.dtype == torch.float32

@@ -11,7 +11,7 @@ from akl_viz import divergences
 from akl_viz.divergences import DIVERGENCES, Pair, get
 from akl_viz.errors import InvalidInput
 from akl_viz.records import GRADIENT_LOSSES, TOKEN_FIELDS
-from tests.reference import ORACLES
+from tests.reference_rows import ORACLES
 
 PAIR = Pair.from_logits(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.5]))
 
@@ -65,7 +65,7 @@ def test_defaults_are_inside_their_own_range(key: str):
     ("key", "params", "message"),
     [
         ("forward_kl", {"weight": 0.5}, "forward_kl does not know weight; it takes no parameters"),
-        ("jsd", {"alpha": 0.5, "bet": 1}, "jsd does not know alpha, bet; it takes beta"),
+        ("jsd", {"alpha": 0.5, "bet": 1}, "jsd does not know alpha, bet; it takes beta, scaled"),
         ("jsd", {"beta": 0.0}, r"beta must be a number from 0 to 1 \(ends excluded\), not 0.0"),
         ("jsd", {"beta": 1.0}, "beta must be"),
         ("mixed_kl", {"weight": 1.5}, "weight must be a number from 0 to 1, not 1.5"),
@@ -88,3 +88,14 @@ def test_the_upper_bound_follows_the_parameters():
     assert DIVERGENCES["jsd"].upper_bound(beta=0.25) == pytest.approx(0.5623351446188083)
     assert DIVERGENCES["tvd"].upper_bound() == 1.0
     assert DIVERGENCES["akl"].upper_bound() is None
+    assert DIVERGENCES["jsd"].upper_bound(scaled="yes") == pytest.approx(4 * 0.6931471805599453)
+    assert DIVERGENCES["skew_forward_kl"].upper_bound(alpha=0.5) == pytest.approx(0.6931471805599453)
+    assert DIVERGENCES["alpha_beta"].upper_bound(alpha=0.5, beta=0.5) == 4.0
+    assert DIVERGENCES["alpha_beta"].upper_bound() is None
+
+
+def test_a_divergence_that_looks_at_the_token_that_followed_asks_for_it():
+    row = DIVERGENCES["drkl"]
+    for ask in (row.value, row.value_and_grad, row.term_values):
+        with pytest.raises(InvalidInput, match="drkl needs the tokens that followed: pass target="):
+            ask(PAIR)

@@ -24,6 +24,16 @@ def style() -> str:
     )
 
 
+def module(*names: str) -> str:
+    """One JavaScript module from files of js/, in that order."""
+    return "\n".join(_read("js", f"{name}.js") for name in names)
+
+
+def sheet(*names: str) -> str:
+    """One style sheet: the theme's colours as variables, then files of css/, in that order."""
+    return "\n".join([f".akl {{\n{css_variables_both()}\n}}", *(_read("css", f"{name}.css") for name in names)])
+
+
 def markup(name: str) -> str:
     """An HTML file of the package."""
     return _read("html", f"{name}.html")

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from akl_viz.analysis.small_vocabulary import compare
 from akl_viz.divergences import DIVERGENCES
 from akl_viz.loss_spec import LossSpec
+from akl_viz.paths import ROOT
 from akl_viz.ui.small_vocabulary import numbers
 from akl_viz.ui.small_vocabulary.payload import packed, payload
 from akl_viz.ui.small_vocabulary.scene import scene
@@ -84,3 +87,9 @@ def test_a_payload_is_json_whatever_the_bars_are(weights, monkeypatch):
     text = json.dumps(payload(found, computed, 3), allow_nan=False)
     assert json.loads(text)["state"]["student"] == list(found.student)
     assert not np.isnan(unpacked(computed["steps"])).any()
+
+
+def test_the_page_opens_without_torch():
+    code = "import sys, akl_viz.ui.small_vocabulary.explorer; print(*{name.partition('.')[0] for name in sys.modules})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert {"torch", "transformers"}.isdisjoint(told.stdout.split())

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from akl_viz.analysis.small_vocabulary import compare
 from akl_viz.records import TokenTrace
 from akl_viz.ui.small_vocabulary.presets import (
     DIGITS,
@@ -75,3 +76,15 @@ def test_a_real_position_has_as_many_tokens_as_the_trace_keeps(trace):
 
 def test_every_scored_token_can_be_chosen_and_no_other(trace):
     assert [index for index, _ in positions(trace)] == np.flatnonzero(trace.scored).tolist()
+
+
+def test_the_prose_is_right_about_a_lost_mode():
+    start = invented(PRESETS["bimodal"], 10)
+    found = [
+        compare(start.teacher, [q if i in (1, 2) else s for i, s in enumerate(start.student)]) for q in (1e-4, 1e-8)
+    ]
+    assert found[1].forward_kl > 2 * found[0].forward_kl
+    assert [round(one.reverse_kl, 2) for one in found] == [1.56, 1.56]
+    steps = {row.spec.key: row.step[1:3] for row in found[1].losses}
+    assert np.abs(steps["reverse_kl"]).max() < 1e-6
+    assert steps["forward_kl"] == pytest.approx(found[1].teacher[1:3], abs=1e-6)

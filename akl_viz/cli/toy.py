@@ -1,0 +1,84 @@
+"""`akl-viz toy`: small experiments in which mean- and mode-seeking appear, disappear and come back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from akl_viz.cli import toy_runs
+from akl_viz.cli.command import Command, print_line
+from akl_viz.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Toy:
+    """One row of the table of experiments."""
+
+    name: str
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], toy_runs.Result]
+
+
+TOYS: tuple[Toy, ...] = (
+    Toy(
+        "discrete",
+        "a free softmax student approaches one teacher under several losses",
+        toy_runs.discrete_options,
+        toy_runs.run_discrete,
+    ),
+    Toy(
+        "gaussian",
+        "a Gaussian student is fitted to a mixture: every optimum",
+        toy_runs.gaussian_options,
+        toy_runs.run_gaussian,
+    ),
+    Toy("lowrank", "a student of limited rank over many contexts", toy_runs.lowrank_options, toy_runs.run_lowrank),
+    Toy("plateau", "steps until a dropped mode is back", toy_runs.plateau_options, toy_runs.run_plateau),
+)
+"""Every experiment, in the order of the help text."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The experiments of `akl-viz toy`, each with its options."""
+    toys = parser.add_subparsers(dest="toy", required=True, metavar="TOY")
+    for toy in TOYS:
+        options = toys.add_parser(toy.name, help=toy.help, description=f"{toy.help}.")
+        toy.add_options(options)
+        options.add_argument("--json", action="store_true", help="print everything as JSON (schema 1)")
+        options.add_argument("--csv", type=Path, metavar="F", help="write the table as CSV")
+        options.add_argument("--out", type=Path, metavar="F", help="write the JSON to a file")
+        options.set_defaults(experiment=toy.run)
+
+
+def run_toy(arguments: argparse.Namespace) -> None:
+    """Run one experiment; print or write what came out."""
+    for target in (arguments.csv, arguments.out):
+        if target is not None and not target.absolute().parent.is_dir():
+            raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
+    result: toy_runs.Result = arguments.experiment(arguments)
+    document = json.dumps(result.document, ensure_ascii=False, allow_nan=False)
+    if arguments.csv is not None:
+        _write(arguments.csv, result.table.to_csv(index=False, lineterminator="\n"))
+    if arguments.out is not None:
+        _write(arguments.out, document + "\n")
+    if arguments.json:
+        print_line(document)
+    elif arguments.csv is None and arguments.out is None:
+        for line in result.lines:
+            print_line(line)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise InvalidInput(f"{path} cannot be written ({reason}); choose another file.") from error
+
+
+COMMAND = Command("toy", "small experiments where mean- and mode-seeking appear and disappear", add_options, run_toy)

@@ -1,0 +1,157 @@
+"""The text of a run as sequences: what is learnt on, and the held-out part that is measured."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from akl_viz.distill.config import BUNDLED_TEXT, DataConfig
+from akl_viz.distill.dialogue import encode_example
+from akl_viz.distill.files import Example, read_examples, read_text
+from akl_viz.distill.sequences import TokenSequence, Windows
+from akl_viz.errors import CheckpointUnavailable, InvalidInput
+from akl_viz.paths import DATA
+
+HELD_OUT_SHARE = 0.05
+_PIECE = 200_000
+"""Characters that are tokenised at a time, so that a long text can be given up halfway."""
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What a run learns on and is measured on."""
+
+    train: Sequence[TokenSequence]
+    held_out: tuple[TokenSequence, ...]
+    notes: tuple[str, ...] = ()
+    """What is worth saying: the text was too short to hold a part of it out."""
+
+
+def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, check: Check) -> Corpus:
+    """The sequences of a run.
+
+    A text is one stream of tokens, cut into windows; rows of a table without a response are joined to such a stream by
+    the end token. Rows with a response are sequences of their own, cut at the window. The last 5 % are held out.
+
+    Args:
+        data: which text, and how long a sequence may be.
+        tokenizer: of both models.
+        context: most tokens both models take.
+        windows: most held-out sequences.
+        check: called between pieces of work; raises to give up.
+
+    Raises:
+        InvalidInput: the file is missing, empty, too large, broken, or holds nothing of two tokens or more.
+    """
+    length = min(data.window, context)
+    prompt = min(data.prompt_tokens, length - 1) if data.source != "text" else 1
+    if data.text == BUNDLED_TEXT:
+        train, held_out = _bundled_streams(tokenizer, check)
+        return Corpus(Windows(train, length, prompt), spaced(held_out, length, windows))
+    path = Path(data.text).expanduser()
+    if path.suffix.lower() == ".txt":
+        return from_stream(_stream(tokenizer, [read_text(path)], False, check), length, prompt, windows, path.name)
+    examples = read_examples(path, data.column, data.response)
+    if any(example.response or example.messages for example in examples):
+        return _from_rows(examples, data, tokenizer, length, windows, check)
+    if data.response_only:
+        raise InvalidInput(f"{path.name} has no column of responses: name it, or let the loss count on the whole text.")
+    texts = (example.prompt for example in examples)
+    return from_stream(_stream(tokenizer, texts, True, check), length, prompt, windows, path.name)
+
+
+def from_stream(stream: Tensor, length: int, prompt: int, windows: int, name: str) -> Corpus:
+    """A corpus from one stream of tokens (N,), its end held out."""
+    if len(stream) < 2:
+        raise InvalidInput(f"{name} holds no text of two tokens or more: a token is learnt from the one before it.")
+    kept = max(int(len(stream) * HELD_OUT_SHARE), min(length, len(stream) // 4))
+    if kept < 2 or len(stream) - kept < 2:
+        note = f"{name} is too short to hold a part out, so students are measured on the text they learn on."
+        return Corpus(Windows(stream, length, prompt), spaced(stream, length, windows), (note,))
+    return Corpus(Windows(stream[:-kept], length, prompt), spaced(stream[-kept:], length, windows))
+
+
+def spaced(stream: Tensor, length: int, count: int) -> tuple[TokenSequence, ...]:
+    """At most `count` windows of a stream, evenly spaced over all of it."""
+    length = min(length, len(stream))
+    count = max(1, min(count, len(stream) // length))
+    starts = torch.linspace(0, len(stream) - length, count).long().tolist()
+    return tuple(TokenSequence(stream[start : start + length]) for start in starts)
+
+
+def _bundled_streams(tokenizer: Any, check: Check) -> tuple[Tensor, Tensor]:
+    """(train, held out): the novels joined by the end token, the last 5 % of each held out."""
+    parts: tuple[list[str], list[str]] = ([], [])
+    files = sorted((DATA / "corpus").glob("*.txt.xz"))
+    if not files:
+        raise CheckpointUnavailable(f"The bundled text is not in {DATA / 'corpus'}: run `make data` to build it.")
+    for file in files:
+        text = lzma.decompress(file.read_bytes()).decode("utf-8")
+        cut = text.find("\n\n", int(len(text) * (1 - HELD_OUT_SHARE)))
+        parts[0].append(text[:cut])
+        parts[1].append(text[cut:].lstrip("\n"))
+    train, held_out = (_stream(tokenizer, texts, True, check) for texts in parts)
+    return train, held_out
+
+
+def _stream(tokenizer: Any, texts: Iterable[str], ends: bool, check: Check) -> Tensor:
+    """The tokens of all texts in a row; with `ends` the end token after each, and texts below two tokens left out."""
+    end = tokenizer.eos_token_id
+    parts = []
+    for text in texts:
+        ids = [id_ for piece in _pieces(text) for id_ in plain_ids(tokenizer, piece, check)]
+        if not ends or len(ids) >= 2:
+            parts.append(torch.tensor([*ids, *([end] if ends and end is not None else [])], dtype=torch.int64))
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+
+
+def plain_ids(tokenizer: Any, text: str, check: Check) -> list[int]:
+    """Token ids without special tokens."""
+    check()
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return ids
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A text cut at line breaks into pieces of about _PIECE characters."""
+    start = 0
+    while len(text) - start > _PIECE:
+        cut = text.find("\n", start + _PIECE)
+        if cut < 0:
+            break
+        yield text[start:cut]
+        start = cut
+    if start < len(text):
+        yield text[start:]
+
+
+def _from_rows(
+    examples: list[Example], data: DataConfig, tokenizer: Any, length: int, windows: int, check: Check
+) -> Corpus:
+    """A corpus whose sequences are the rows of a table, each with its prompt."""
+    rows = []
+    for example in examples:
+        check()
+        ids, prompt = encode_example(example, tokenizer, chat=data.chat)
+        ids = ids[:length]
+        needs = prompt if data.response_only or data.source != "text" else 1
+        if len(ids) >= 2 and needs < len(ids):
+            rows.append(TokenSequence(torch.tensor(ids), max(prompt, 1), data.response_only))
+    if not rows:
+        raise InvalidInput(
+            f"{Path(data.text).name} holds no row with two tokens or more, of which one is to be learnt, within the "
+            f"window of {length} tokens: use longer texts, or a longer window."
+        )
+    kept = max(1, int(len(rows) * HELD_OUT_SHARE))
+    if len(rows) < 2:
+        note = f"{Path(data.text).name} has a single usable row, so students are measured on the row they learn on."
+        return Corpus(rows, tuple(rows), (note,))
+    return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]))

@@ -1,0 +1,89 @@
+"""One process or several: what the engine asks the others, through Hugging Face accelerate.
+
+Under `accelerate launch` every process takes its share of the rows of a batch. Gradients are weighed by the positions
+that count in the whole batch, not by process, so the result is that of one process with the same batch.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+
+from akl_viz.errors import InvalidInput
+from akl_viz.models import resolve_device
+
+
+class Processes:
+    """A single process: nobody to ask."""
+
+    count = 1
+    rank = 0
+
+    def __init__(self, device: str) -> None:
+        """Run on a device by name."""
+        self.device = resolve_device(device)
+
+    @property
+    def main(self) -> bool:
+        """Whether this process measures and writes."""
+        return self.rank == 0
+
+    def wrapped(self, model: Any) -> Any:
+        """The model whose backward pass adds up the gradients of all processes."""
+        return model
+
+    def total(self, *values: float) -> list[float]:
+        """The sums of the values over all processes."""
+        return list(values)
+
+    def agree(self, value: int) -> int:
+        """The main process's value."""
+        return value
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+
+
+class LaunchedProcesses(Processes):
+    """One of several processes that accelerate launched."""
+
+    def __init__(self, device: str) -> None:
+        """Join the group.
+
+        Raises:
+            InvalidInput: accelerate is not installed.
+        """
+        try:
+            import accelerate  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise InvalidInput("Several processes need the package accelerate: pip install accelerate.") from error
+        self._accelerator: Any = accelerate.Accelerator(cpu=device == "cpu")
+        self.count = self._accelerator.num_processes
+        self.rank = self._accelerator.process_index
+        self.device = self._accelerator.device
+
+    def wrapped(self, model: Any) -> Any:
+        """The model as accelerate prepares it (DistributedDataParallel)."""
+        return self._accelerator.prepare_model(model)
+
+    def total(self, *values: float) -> list[float]:
+        """The sums of the values over all processes, in float64."""
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        found: list[float] = self._accelerator.reduce(tensor, reduction="sum").tolist()
+        return found
+
+    def agree(self, value: int) -> int:
+        """The main process's value, by a sum in which the others count nothing."""
+        return int(self.total(float(value) if self.main else 0.0)[0])
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self._accelerator.wait_for_everyone()
+
+
+def join(device: str) -> Processes:
+    """The processes this one belongs to: those of `accelerate launch` (or torchrun), else it alone."""
+    launched = int(os.environ.get("WORLD_SIZE", "1") or 1) > 1 and "RANK" in os.environ
+    return LaunchedProcesses(device) if launched else Processes(device)

@@ -1,0 +1,106 @@
+"""What is decided before any model is loaded: the configuration, the folder, and whether a run goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
+from akl_viz.distill.parallel import Processes, join
+from akl_viz.distill.runs import open_run
+from akl_viz.distill.store import RunStore
+from akl_viz.divergences import get
+from akl_viz.errors import InvalidInput
+from akl_viz.loss_spec import LossSpec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked configuration and where it goes."""
+
+    config: DistillConfig
+    folder: Path | None
+    resume: bool
+    processes: Processes
+    meta: dict[str, Any]
+    """run.json of the run that goes on; empty for a new one."""
+
+    @contextmanager
+    def opened(self) -> Iterator[RunStore | None]:
+        """The store of the run while it is written; None where nothing is, or where another process writes."""
+        if self.folder is None or not self.processes.main:
+            yield None
+            return
+        if self.resume:
+            store = RunStore.reopen(self.folder, begin=False)
+        else:
+            store = RunStore.create(self.folder, self.config, begin=False)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume: bool) -> Plan:
+    """Check what can be checked without a model.
+
+    Raises:
+        InvalidInput: an unknown loss or parameter, losses that cannot be trained as asked, no run to resume, or one
+            whose configuration differs in more than its steps.
+    """
+    place = None if folder is None else Path(folder)
+    meta: dict[str, Any] = {}
+    if resume:
+        if place is None:
+            raise InvalidInput("There is no folder to resume from: name the folder of the run.")
+        run = open_run(place)
+        if run.config is None:
+            raise InvalidInput(f"The run {place} was trained by another program and cannot be resumed here.")
+        meta = run.meta
+        config = _continued(run.config, config)
+    if config is None:
+        raise InvalidInput("There is nothing to run: give a configuration, or a folder to resume.")
+    check_losses(config)
+    text_digest(config.data.text)
+    return Plan(config, place, resume, join(config.device), meta)
+
+
+def check_losses(config: DistillConfig) -> None:
+    """Refuse losses the table of divergences does not have, and mixtures without a text to learn.
+
+    Raises:
+        InvalidInput: names the loss and what there is.
+    """
+    for loss in config.losses:
+        spec = LossSpec.parse(loss)
+        get(spec.key).checked(spec.params)
+    if config.data.source == "student" and config.kd_ratio < 1.0:
+        raise InvalidInput(
+            "A student cannot learn its own samples as a text: set kd_ratio to 1, or take the sequences from the text."
+        )
+
+
+def text_digest(text: str) -> str:
+    """What tells two texts of a run apart: a hash of the file, or the name of the built-in text."""
+    if text in (BUNDLED_TEXT, TOY_TEXT):
+        return text
+    try:
+        with Path(text).expanduser().open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise InvalidInput(f"{text} cannot be read: check the path of the text.") from error
+
+
+def _continued(stored: DistillConfig, given: DistillConfig | None) -> DistillConfig:
+    """The stored configuration, with more or fewer steps where that is asked."""
+    if given is None:
+        return stored
+    wanted = replace(stored, steps=given.steps)
+    if wanted != given:
+        differing = next(name for name, value in vars(given).items() if value != getattr(wanted, name))
+        raise InvalidInput(f"The run was started with another {differing}: only the number of steps may change.")
+    return wanted

@@ -1,0 +1,94 @@
+"""The free softmax student: one logit per token, trained on one teacher, every run of an experiment at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from akl_viz.divergences import head_mask, weights_of
+from akl_viz.divergences.kl import forward_value, reverse_value
+from akl_viz.toys.descent import Descent, Loss, Measured, Progress, Stop, tell
+from akl_viz.toys.results import FIELDS, DiscreteRuns
+from akl_viz.toys.settings import DiscreteConfig, far_from
+from akl_viz.toys.starts import start_logits
+
+_REPORTS = 100
+"""How often progress is reported in a run."""
+
+
+def run_discrete(
+    config: DiscreteConfig, *, progress: Progress | None = None, cancelled: Stop | None = None
+) -> DiscreteRuns:
+    """Train every student of the experiment and record how each approached the teacher.
+
+    The loss is the plain sum over the vocabulary, in nats. (The notebooks divide by V: adam does not see the
+    difference, for sgd it is a factor of V in lr.) Gradients are the closed forms of `akl_viz.divergences`.
+
+    Args:
+        config: the experiment.
+        progress: told the share done, 0 to 1; may raise to stop.
+        cancelled: asked now and then; true ends the run.
+
+    Raises:
+        InvalidInput: an unknown loss or parameter, or a learning rate under which logits became infinite.
+        Cancelled: `cancelled` said so.
+    """
+    losses = [Loss.of(text, config.mu, config.boundary) for text in config.losses]
+    probabilities = torch.from_numpy(config.teacher())
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    start = start_logits(config.start, probabilities.log(), seeds)
+    descent = Descent(probabilities, start, losses, config.optimisers, {(config.mu, config.boundary)})
+    regions = _regions(config, probabilities)
+    recorder = _Recorder(config, descent, regions)
+    report = max(1, config.steps // _REPORTS)
+    with torch.no_grad():
+        for step in range(config.steps + 1):
+            recorder.record(step, descent.measure())
+            if step < config.steps:
+                descent.step()
+            if step % report == 0 or step == config.steps:
+                tell(step / config.steps, progress, cancelled)
+    head, tail, far = regions.numpy()
+    values = {name: recorder.values[place].numpy() for place, name in enumerate(FIELDS)}
+    steps = np.asarray(config.recorded)
+    return DiscreteRuns(config, probabilities.numpy(), head, tail, far, steps, values, recorder.frames)
+
+
+def _regions(config: DiscreteConfig, probabilities: Tensor) -> Tensor:
+    """(3, V) bool: what head_gap, tail_gap and far_gap sum over."""
+    head = head_mask(probabilities.log(), config.mu, config.boundary)
+    far = torch.arange(len(head)) >= far_from(config, len(head))
+    if config.tail == "bottom":
+        tail = torch.zeros_like(head)
+        tail[probabilities.argsort(stable=True)[: config.bottom]] = True
+    else:
+        tail = far if config.tail == "far" else ~head
+    return torch.stack([head, tail, far])
+
+
+class _Recorder:
+    """Where the recorded steps of all runs are written."""
+
+    def __init__(self, config: DiscreteConfig, descent: Descent, regions: Tensor) -> None:
+        self._head = (config.mu, config.boundary)
+        self._regions = regions.T.to(torch.float64)
+        self._places = {step: place for place, step in enumerate(config.recorded)}
+        *lead, vocabulary = descent.logits.shape
+        self.values = torch.empty(len(FIELDS), *lead, len(self._places), dtype=torch.float64)
+        """(fields, L, O, S, T)"""
+        shape = (*lead[:2], len(self._places), vocabulary)
+        self.frames = np.empty(shape, np.float32) if config.frames else None
+
+    def record(self, step: int, measured: list[Measured]) -> None:
+        """Write this step, if it is one to record."""
+        place = self._places.get(step)
+        if place is None:
+            return
+        for number, (pair, value, _) in enumerate(measured):
+            into = self.values[:, number, ..., place]
+            into[0:3] = torch.matmul(pair.absolute_gap, self._regions).movedim(-1, 0)
+            into[3], into[4], into[6] = forward_value(pair), reverse_value(pair), value
+            into[5] = weights_of(pair, *self._head)[0]
+            if self.frames is not None:
+                self.frames[number, :, place] = pair.q[:, 0].numpy()

@@ -1,0 +1,149 @@
+"""Who was first: in how many seeds one loss closed a gap before another, with an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.stats import binomtest
+
+from akl_viz.errors import InvalidInput
+from akl_viz.records import FloatArray
+from akl_viz.toys.results import GAPS, DiscreteRuns
+
+LEVEL = 0.95
+_STARTS = {
+    "uniform": "from logits drawn from 0 to 1",
+    "zeros": "from a uniform student",
+    "warm": "from a warmed-up start",
+    "missing-mode": "from a start without a mode",
+}
+_GAPS = {"head_gap": "head gap", "tail_gap": "tail gap", "far_gap": "far gap"}
+_NAMES = {"forward_kl": "KL(T‖S)", "reverse_kl": "KL(S‖T)", "akl": "AKL", "akl:direction=reversed": "reversed AKL"}
+
+
+@dataclass(frozen=True)
+class FirstCount:
+    """In how many of n seeds the second loss was ahead of the first, and in how many the other way round."""
+
+    first: str
+    second: str
+    field: str
+    share: float | None
+    """The share of the starting gap to get below; None where gaps were compared at a step."""
+    step: int | None
+    wins: int
+    """Seeds in which the second loss was strictly ahead."""
+    ties: int
+    """Seeds in which neither was ahead."""
+    never: int
+    """Ties in which neither ever got below the share."""
+    n: int
+    low: float
+    """Lower end of the exact 95 % interval (Clopper & Pearson 1934) of wins / n."""
+    high: float
+    setting: str
+    """Optimiser and start in words."""
+
+    @property
+    def losses(self) -> int:
+        """Seeds in which the first loss was strictly ahead."""
+        return self.n - self.wins - self.ties
+
+    @property
+    def turned(self) -> FirstCount:
+        """The same count told of the other loss."""
+        low, high = binomial_interval(self.losses, self.n)
+        return replace(self, first=self.second, second=self.first, wins=self.losses, low=low, high=high)
+
+    def sentence(self) -> str:
+        """What happened, as one sentence with n and the interval, told of the loss that was ahead more often."""
+        return self.turned._told() if self.losses > self.wins else self._told()
+
+    def _told(self) -> str:
+        first, second = _name(self.first), _name(self.second)
+        gap = _GAPS[self.field]
+        if self.share is not None:
+            what = f"{second} brought the {gap} below {self.share:.0%} of its start before {first}"
+        else:
+            what = f"{second} had a smaller {gap} than {first} at step {self.step}"
+        seeds = "seed" if self.n == 1 else "seeds"
+        told = f"Under {self.setting}, {what} in {self.wins} of {self.n} {seeds} "
+        told += f"(95 % interval {self.low:.0%} to {self.high:.0%})"
+        if self.ties:
+            told += f"; {self.ties} undecided"
+            if self.never:
+                told += ", as neither got there" if self.never == self.ties else f", in {self.never} neither got there"
+        return told + "."
+
+
+def who_was_first(
+    runs: DiscreteRuns, first: str, second: str, *, field: str = "tail_gap", share: float = 0.5, optimiser: int = 0
+) -> FirstCount:
+    """In how many seeds `second` brought a gap below a share of its start at an earlier step than `first`.
+
+    Both start from the same logits. Reaching it at the same recorded step, or never, is a tie, and no win.
+
+    Raises:
+        InvalidInput: a loss that did not run, a field that is no gap, or a share outside 0 to 1.
+    """
+    if not 0.0 < share < 1.0:
+        raise InvalidInput(f"The share must lie between 0 and 1, not {share:g}.")
+    _check_gap(field)
+    when = [_first_below(runs.share_left(field, loss, optimiser), share) for loss in (first, second)]
+    never = int((np.isinf(when[0]) & np.isinf(when[1])).sum())
+    return _count(runs, (first, second), when, (field, share, None, never), optimiser)
+
+
+def who_was_ahead(
+    runs: DiscreteRuns, first: str, second: str, *, field: str = "tail_gap", step: int, optimiser: int = 0
+) -> FirstCount:
+    """In how many seeds `second` had the smaller gap at a recorded step.
+
+    Raises:
+        InvalidInput: a loss that did not run, a field that is no gap, or a step that was not recorded.
+    """
+    _check_gap(field)
+    places = np.flatnonzero(runs.steps == step)
+    if not len(places):
+        raise InvalidInput(f"Step {step} was not recorded; the last one is {runs.steps[-1]}.")
+    gaps = [runs.curve(field, loss, optimiser)[:, places[0]] for loss in (first, second)]
+    return _count(runs, (first, second), gaps, (field, None, step, 0), optimiser)
+
+
+def binomial_interval(wins: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share (Clopper & Pearson 1934)."""
+    interval = binomtest(wins, n).proportion_ci(LEVEL, method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def _check_gap(field: str) -> None:
+    if field not in GAPS:
+        raise InvalidInput(f"field must be one of {', '.join(GAPS)}, not {field!r}.")
+
+
+def _first_below(shares: FloatArray, share: float) -> FloatArray:
+    """(S,) place of the first recorded step below the share, infinite where there is none."""
+    below = shares < share
+    return np.where(below.any(axis=1), below.argmax(axis=1).astype(np.float64), np.inf)
+
+
+def _count(
+    runs: DiscreteRuns,
+    losses: tuple[str, str],
+    smaller_is_ahead: list[FloatArray],
+    facts: tuple[str, float | None, int | None, int],
+    optimiser: int,
+) -> FirstCount:
+    """The count with its interval. Starts without randomness make all seeds one."""
+    once = not runs.config.start.random
+    a, b = (values[:1] if once else values for values in smaller_is_ahead)
+    field, share, step, never = facts
+    wins, ties = int((b < a).sum()), int((b == a).sum())
+    low, high = binomial_interval(wins, len(a))
+    setting = f"{runs.config.optimisers[optimiser].label} {_STARTS[runs.config.start.kind]}"
+    return FirstCount(*losses, field, share, step, wins, ties, min(never, ties), len(a), low, high, setting)
+
+
+def _name(loss: str) -> str:
+    return _NAMES.get(loss, loss)

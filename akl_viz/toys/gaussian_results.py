@@ -1,0 +1,155 @@
+"""What a fit of Gaussian students leaves behind: plain arrays, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from akl_viz.records import BoolArray, FloatArray, IntArray
+from akl_viz.toys.mixture import GaussianConfig
+
+
+def moments(points: FloatArray, probabilities: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean (D,) and second moment E[x x^T] (D, D) of a distribution on the grid."""
+    mean: FloatArray = probabilities @ points
+    second: FloatArray = np.einsum("n,ni,nj->ij", probabilities, points, points)
+    return mean, second
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """One local minimum of one loss."""
+
+    rank: int
+    """0 is the best."""
+    value: float
+    """Nats."""
+    mean: FloatArray
+    """(D,) parameter of the student; on a grid that cuts it off not its expected value (see `moments`)."""
+    covariance: FloatArray
+    """(D, D)"""
+    is_global: bool
+    """Whether no other optimum found has a smaller value (by 1e-9 nats or more)."""
+    starts: tuple[int, ...]
+    """The starts that ended here."""
+    density: FloatArray
+    """(N,) the student's probabilities on the grid."""
+    moments: tuple[FloatArray, FloatArray]
+    """Mean (D,) and second moment (D, D) on the grid."""
+
+    @property
+    def sd(self) -> FloatArray:
+        """(D,) standard deviation along each axis."""
+        sd: FloatArray = np.sqrt(np.diagonal(self.covariance))
+        return sd
+
+
+@dataclass(frozen=True)
+class Path:
+    """Every start's way down, one row per start."""
+
+    means: FloatArray
+    """(R, T, D)"""
+    covariances: FloatArray
+    """(R, T, D, D)"""
+    values: FloatArray
+    """(R, T) nats."""
+    ends: IntArray
+    """(R,) rank of the optimum it ended at; -1 where it ended at none."""
+
+
+@dataclass(frozen=True)
+class GaussianFits:
+    """All optima of every loss, and how the starts came there."""
+
+    config: GaussianConfig
+    axes: tuple[FloatArray, ...]
+    """Coordinates along each dimension; the grid is their product, last axis fastest."""
+    points: FloatArray
+    """(N, D) the grid."""
+    target: FloatArray
+    """(N,) probabilities."""
+    optima: dict[str, tuple[Optimum, ...]]
+    """loss -> optima, best first."""
+    paths: dict[str, Path]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Grid points along each dimension."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def cell(self) -> float:
+        """Size of a grid cell: probabilities divided by it are densities."""
+        return float(np.prod([axis[1] - axis[0] for axis in self.axes]))
+
+    @property
+    def target_moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean (D,) and second moment (D, D) of the target on the grid."""
+        return moments(self.points, self.target)
+
+    def moment_error(self, loss: str, rank: int = 0) -> tuple[float, float]:
+        """Largest absolute difference of mean and of second moment between an optimum and the target, on the grid."""
+        pairs = zip(self.optima[loss][rank].moments, self.target_moments, strict=True)
+        mean, second = (float(np.abs(found - wanted).max()) for found, wanted in pairs)
+        return mean, second
+
+    def inside(self) -> BoolArray:
+        """(N,) whether a grid point lies within four standard deviations of some part: what is worth drawing."""
+        means, sds = np.asarray(self.config.target.means), np.asarray(self.config.target.sds)
+        near = np.abs(self.points[:, None, :] - means) <= 4.0 * sds
+        inside: BoolArray = near.all(-1).any(-1)
+        return inside
+
+    def frame(self) -> pd.DataFrame:
+        """One row per optimum: loss, rank, value, global, mean_1.., sd_1.., starts."""
+        rows: list[dict[str, Any]] = []
+        for loss, optima in self.optima.items():
+            for one in optima:
+                row = {"loss": loss, "rank": one.rank, "value": one.value, "global": one.is_global}
+                row |= {f"mean_{place}": value for place, value in enumerate(one.mean.tolist(), 1)}
+                row |= {f"sd_{place}": value for place, value in enumerate(one.sd.tolist(), 1)}
+                rows.append(row | {"starts": len(one.starts)})
+        return pd.DataFrame(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `akl-viz toy gaussian --json`."""
+        target = self.config.target
+        mean, second = self.target_moments
+        runs = []
+        for loss, optima in self.optima.items():
+            listed = [self._listed(loss, one) for one in optima]
+            runs.append({"loss": loss, "starts": self.config.starts, "optima": listed})
+        return {
+            "schema": 1,
+            "grid": self.config.grid,
+            "points": list(self.shape),
+            "target": {
+                "means": target.means,
+                "sds": target.sds,
+                "weights": target.shares.tolist(),
+                "grid_mean": mean.tolist(),
+                "grid_second_moment": second.tolist(),
+            },
+            "runs": runs,
+        }
+
+    def _listed(self, loss: str, one: Optimum) -> dict[str, Any]:
+        """An optimum for JSON."""
+        mean_error, second_error = self.moment_error(loss, one.rank)
+        return {
+            "rank": one.rank,
+            "global": one.is_global,
+            "value": one.value,
+            "mean": one.mean.tolist(),
+            "sd": one.sd.tolist(),
+            "covariance": one.covariance.tolist(),
+            "starts": len(one.starts),
+            "grid_mean": one.moments[0].tolist(),
+            "grid_second_moment": one.moments[1].tolist(),
+            "mean_error": mean_error,
+            "second_moment_error": second_error,
+        }

@@ -1,0 +1,153 @@
+"""A run on the page: its state, its curves, and what can be done with it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from akl_viz.distill import Run
+from akl_viz.errors import AklVizError
+from akl_viz.figures.race import PANELS, key_html, race_panel
+from akl_viz.ui.plain import plain
+from akl_viz.ui.race.moment import moment
+from akl_viz.ui.race.saved import comparison
+from akl_viz.ui.race.service import Race, service
+from akl_viz.ui.race.start import open_run
+from akl_viz.ui.results import theme
+
+POLL_SECONDS = 0.7
+
+
+def show(name: str) -> Run | None:
+    """The open run, live while it goes on. Returns it once it has a folder."""
+    race = service().find(name)
+    st.subheader(name, anchor=False)
+    if race is not None:
+        _live(name)
+    run = _read(name)
+    if run is None:
+        if race is None:
+            ended = service().ended(name)
+            st.error(plain(ended.message if ended else f"There is no run {name} here."), icon=":material/error:")
+        return None
+    if race is None:
+        _ended(run)
+        curves(run)
+    if not moment(run, key=f"race.moment.{name}") and race is None:
+        st.info("Nothing was measured in this run yet.", icon=":material/info:")
+    return run
+
+
+def curves(run: Run) -> None:
+    """Every measure against the step, for this run and those it is compared with."""
+    history = comparison(run)
+    if history.empty:
+        return
+    st.html(key_html(history, theme()))
+    early = st.toggle("Give the first steps room", value=True, key="race.early", persist_state="session")
+    _panels(history, early)
+    st.download_button(
+        "CSV of the curves",
+        lambda: history.to_csv(index=False),
+        "race.csv",
+        "text/csv",
+        on_click="ignore",
+        icon=":material/download:",
+        key="race.csv",
+    )
+
+
+def _panels(history: pd.DataFrame, early: bool) -> None:
+    panels = list(PANELS.values())
+    # Rows of columns, so that on a narrow screen the panels keep their order.
+    places = [place for start in range(0, len(panels), 3) for place in st.columns(3)[: len(panels) - start]]
+    for place, panel in zip(places, panels, strict=True):
+        place.plotly_chart(
+            race_panel(history, panel, theme(), early=early),
+            key=f"race.panel.{panel.column}",
+            theme=None,
+            alt=f"{panel.title} against the optimiser step, one line per loss; {panel.axis}.",
+            config={"displaylogo": False, "toImageButtonOptions": {"filename": panel.column, "format": "svg"}},
+        )
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _live(name: str) -> None:
+    """State, buttons and curves of a run that goes on. The page runs again when there is more to draw than curves."""
+    race = service().find(name)
+    drawn = st.session_state.get("race.drawn")
+    now = (name, race.probes if race is not None else -1)
+    st.session_state["race.drawn"] = now
+    if race is None or (drawn is not None and drawn[0] == name and drawn != now):
+        st.rerun()
+    _state(race)
+    run = _read(name)
+    if run is not None:
+        curves(run)
+
+
+def _state(race: Race) -> None:
+    """Where the run is, and its buttons."""
+    line = max(race.latest.values(), key=lambda record: (record.step, record.done), default=None)
+    share = line.done if line is not None else 0.0
+    st.progress(share if race.state == "running" else 0.1 * race.prepared, text=plain(_sentence(race)))
+    pause, stop, _ = st.columns([1, 1, 3])
+    if race.control.paused:
+        if pause.button("Go on", key="race.go", icon=":material/play_arrow:", width="stretch"):
+            race.control.resume()
+            st.rerun(scope="fragment")
+    elif pause.button(
+        "Pause", key="race.pause", icon=":material/pause:", width="stretch", disabled=race.state == "queued"
+    ):
+        race.control.pause()
+        st.rerun(scope="fragment")
+    if stop.button("Stop", key="race.stop", icon=":material/stop:", width="stretch", disabled=race.control.stopping):
+        service().stop(race)
+        st.rerun()
+
+
+def _sentence(race: Race) -> str:
+    ahead = service().ahead(race)
+    if race.state == "queued":
+        return f"Waiting for {ahead} other run{'s' if ahead != 1 else ''}"
+    if race.control.stopping:
+        return "Stopping after this step; a checkpoint is being written"
+    if race.state == "preparing":
+        return race.stage
+    record = max(race.latest.values(), key=lambda one: one.step)
+    losses = ", ".join(f"{loss} {one.train_loss:.3f}" for loss, one in race.latest.items() if one.step > 0)
+    speed = sum(one.tokens_per_second for one in race.latest.values()) / max(1, len(race.latest))
+    paused = "Paused. " if race.control.paused else ""
+    eta = record.eta_seconds
+    left = "" if race.control.paused or eta is None else f"; about {max(1, round(eta))} s left"
+    training = f"; training loss {losses}" if losses else ""
+    return f"{paused}Step {record.step} of {record.steps}{training}; {speed:,.0f} tokens per second per loss{left}"
+
+
+def _ended(run: Run) -> None:
+    """How a run ended, and the way to go on."""
+    ended = service().ended(run.name)
+    message = (ended.message if ended is not None else "") or run.message
+    steps = max(run.done.values(), default=0)
+    words = f"{run.status.capitalize()} at step {steps:,} of {run.steps:,}. {message}".strip()
+    if run.status == "finished":
+        st.success(plain(words), icon=":material/flag:")
+    elif run.status in ("diverged", "failed"):
+        st.error(plain(words), icon=":material/error:")
+    else:
+        st.info(plain(words), icon=":material/info:")
+    if run.resumable and st.button("Resume", key="race.resume", icon=":material/play_arrow:"):
+        try:
+            open_run(service().resume(run.name).name)
+        except AklVizError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def _read(name: str) -> Run | None:
+    """The run's folder; None while there is none."""
+    try:
+        return service().run(name)
+    except AklVizError:
+        return None

@@ -1,0 +1,122 @@
+"""Runs on the disk: choose, compare, open in the inspector, delete."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from akl_viz.distill import Run, delete_run
+from akl_viz.errors import AklVizError
+from akl_viz.ui import catalog, permalink
+from akl_viz.ui.plain import plain
+from akl_viz.ui.race.service import service
+from akl_viz.ui.race.start import OPEN, open_run
+
+_COMPARED = "race.compared"
+
+
+def opened() -> str | None:
+    """The run to show: of this session, else of the address, else one that goes on."""
+    asked = st.query_params.get("run")
+    if asked is not None and asked != st.session_state.get("race.link_run"):
+        st.session_state[OPEN] = asked
+    going = service().active()
+    name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
+    st.session_state["race.link_run"] = name
+    permalink.set_parameter("run", name)
+    return name
+
+
+def comparison(run: Run) -> pd.DataFrame:
+    """The history of a run and of those chosen beside it."""
+    frames = [run.history()]
+    for name in st.session_state.get(_COMPARED, []):
+        try:
+            frames.append(service().run(name).history())
+        except AklVizError:
+            continue
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else frames[0]
+
+
+def listing(shown: str | None) -> None:
+    """Every saved run with what can be done with it."""
+    runs = service().saved()
+    if not runs:
+        return
+    st.subheader("Saved runs", anchor=False)
+    frame = pd.DataFrame(
+        {
+            "Run": [run.name for run in runs],
+            "State": [run.status for run in runs],
+            "Steps": [f"{max(run.done.values(), default=0):,} of {run.steps:,}" for run in runs],
+            "Losses": [", ".join(run.losses) for run in runs],
+            "Text": [_text_of(run) for run in runs],
+        }
+    )
+    event = st.dataframe(
+        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="race.table", alt="Saved runs"
+    )
+    others = [run.name for run in runs if run.name != shown]
+    kept = [name for name in st.session_state.get(_COMPARED, []) if name in others]
+    st.session_state[_COMPARED] = kept
+    st.multiselect("Draw these runs into the curves above", others, key=_COMPARED, persist_state="session")
+    rows = event.selection.rows
+    if rows:
+        _actions(runs[rows[0]], shown)
+
+
+def _actions(run: Run, shown: str | None) -> None:
+    """Open and delete."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if run.name != shown and st.button(f"Open {run.name}", key="race.show", icon=":material/visibility:"):
+            open_run(run.name)
+            st.rerun()
+        if st.button(
+            f"Delete {run.name}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
+        ):
+            _confirm(run.name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
+
+
+@st.dialog("Delete this run?")
+def _confirm(name: str, size: int) -> None:
+    st.write(f"{plain(name)} with its checkpoints and curves, {size / 1e6:.1f} MB, will be gone for good.")
+    if st.button("Delete", key="race.delete.sure", type="primary"):
+        try:
+            delete_run(service().root, name)
+        except AklVizError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        if st.session_state.get(OPEN) == name:
+            open_run(None)
+        st.rerun()
+
+
+def inspect_links(run: Run) -> None:
+    """From the run's checkpoints to the token inspector: against the teacher, or one student against another."""
+    saved = {
+        f"{loss}, step {step}": str(folder) for loss in run.losses for step, folder in run.checkpoints(loss).items()
+    }
+    teacher = (
+        run.config.teacher if run.config is not None else str((run.meta.get("teacher") or {}).get("reference", ""))
+    )
+    if not saved or not teacher or teacher.startswith("toy:"):
+        return
+    st.markdown("**Look closer** at a trained student, token by token")
+    left, right, link = st.columns([1.3, 1.3, 1], vertical_alignment="bottom")
+    sides = {f"teacher ({teacher})": teacher} | saved
+    against = left.selectbox("Against", list(sides), key="race.against")
+    student = right.selectbox("Student", list(saved), index=len(saved) - 1, key="race.student_checkpoint")
+    link.page_link(
+        catalog.streamlit_page(catalog.page("inspect/tokens")),
+        label="Open in the token inspector",
+        icon=":material/segment:",
+        query_params={"teacher": sides[against], "student": saved[student]},
+    )
+
+
+def _text_of(run: Run) -> str:
+    if run.config is None:
+        return "another program"
+    text = run.config.data.text
+    return text if "/" not in text else "own file"

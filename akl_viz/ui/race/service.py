@@ -1,0 +1,225 @@
+"""Runs of this server: one trains at a time, the others wait in line, and none depends on a browser being there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import streamlit as st
+
+from akl_viz.distill import Control, DistillConfig, list_runs, open_run
+from akl_viz.errors import AklVizError, Cancelled, InvalidInput
+from akl_viz.models.warm import import_libraries
+from akl_viz.paths import runs_root
+from akl_viz.ui.jobs import UNEXPECTED
+
+if TYPE_CHECKING:
+    from akl_viz.distill import Run, StepRecord
+
+LOG = logging.getLogger(__name__)
+UNWATCHED_SECONDS = 30 * 60.0
+"""A run that no page has asked about for so long is stopped with a checkpoint; it stays and can be resumed."""
+WATCH_EVERY = 2.0
+KEPT_TRAIN_STEPS = 4_000
+
+State = Literal["queued", "preparing", "running", "ended"]
+
+
+@dataclass
+class Race:
+    """One run of this server, from the moment it is asked for; its results are in its folder."""
+
+    folder: Path
+    config: DistillConfig
+    resume: bool = False
+    control: Control = field(default_factory=Control)
+    state: State = "queued"
+    stage: str = "Waiting"
+    prepared: float = 0.0
+    """Share of the preparation that is done."""
+    message: str = ""
+    """Why it ended, where it did not simply finish."""
+    latest: dict[str, StepRecord] = field(default_factory=dict)
+    """loss -> its last step."""
+    train: dict[str, deque[tuple[int, float]]] = field(default_factory=dict)
+    """loss -> (step, training loss) of its last steps."""
+    probes: int = 0
+    """Measurements so far: a page draws the details again when it changes."""
+    seen: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        """The run's name: that of its folder."""
+        return self.folder.name
+
+    @property
+    def active(self) -> bool:
+        """Whether it waits, prepares or trains."""
+        return self.state != "ended"
+
+    def take(self, record: StepRecord) -> None:
+        """Note one step."""
+        self.state, self.latest[record.loss] = "running", record
+        if record.step > 0:
+            steps = self.train.setdefault(record.loss, deque(maxlen=KEPT_TRAIN_STEPS))
+            steps.append((record.step, record.train_loss))
+        if record.probe is not None:
+            self.probes += 1
+
+    def progress(self, share: float, stage: str) -> None:
+        """Note how far the preparation is."""
+        self.state, self.prepared, self.stage = "preparing", share, stage
+
+
+class RaceService:
+    """Queue and worker. A run goes on while pages come and go; after a restart its folder is still there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._races: list[Race] = []
+        self._work = threading.Condition(self._lock)
+        for target, name in ((self._serve, "race"), (self._watch, "race-watchdog")):
+            threading.Thread(target=target, name=name, daemon=True).start()
+
+    def start(self, config: DistillConfig) -> Race:
+        """Queue a new run in a folder of its own.
+
+        Raises:
+            InvalidInput: the folder for runs cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInput(
+                f"The folder for runs {self.root} cannot be made ({error.strerror}): set AKL_VIZ_RUNS to another one."
+            ) from error
+        with self._lock:
+            race = Race(self._new_folder(), config)
+            self._races.append(race)
+            self._work.notify_all()
+        return race
+
+    def resume(self, name: str) -> Race:
+        """Queue a stopped or interrupted run again, from its last checkpoint.
+
+        Raises:
+            InvalidInput: there is no such run, it goes on already, or nothing is left to do.
+        """
+        run = self.run(name)
+        if not run.resumable or run.config is None or self.find(name) is not None:
+            raise InvalidInput(f"The run {name} cannot be resumed: it is going on, it is done, or it is not ours.")
+        with self._lock:
+            race = Race(run.folder, run.config, resume=True)
+            self._races.append(race)
+            self._work.notify_all()
+        return race
+
+    def stop(self, race: Race) -> None:
+        """End a run: after its present step with a checkpoint, or at once where it still waits."""
+        with self._lock:
+            if race.state == "queued":
+                race.state, race.message = "ended", "Stopped while it waited: nothing was trained."
+        race.control.stop()
+
+    def find(self, name: str) -> Race | None:
+        """The active run of that name; asking for it counts as watching it."""
+        with self._lock:
+            found = next((race for race in self._races if race.name == name and race.active), None)
+        if found is not None:
+            found.seen = time.monotonic()
+        return found
+
+    def ended(self, name: str) -> Race | None:
+        """The run of that name that ended last on this server, for its message."""
+        with self._lock:
+            return next((race for race in reversed(self._races) if race.name == name and not race.active), None)
+
+    def ahead(self, race: Race) -> int:
+        """How many runs are before this one, the one that trains included."""
+        with self._lock:
+            line = [other for other in self._races if other.active]
+        return line.index(race) if race in line else 0
+
+    def active(self) -> list[Race]:
+        """Every run that waits or trains, in order."""
+        with self._lock:
+            return [race for race in self._races if race.active]
+
+    def run(self, name: str) -> Run:
+        """The run folder of that name. Raises InvalidInput where there is none directly below the root."""
+        if Path(name).name != name or name.startswith("."):
+            raise InvalidInput(f"There is no run {name!r}: choose one from the list.")
+        return open_run(self.root / name)
+
+    def saved(self) -> list[Run]:
+        """Every run on the disk, the newest first."""
+        return list_runs(self.root)
+
+    def _new_folder(self) -> Path:
+        stem = time.strftime("%Y%m%d-%H%M%S")
+        taken = {race.name for race in self._races}
+        names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, 1_000))
+        return next(self.root / name for name in names if name not in taken and not (self.root / name).exists())
+
+    def _serve(self) -> None:
+        while True:
+            with self._work:
+                while not (waiting := [race for race in self._races if race.active]):
+                    self._work.wait()
+                race = waiting[0]
+                race.state = "preparing"
+            self._go(race)
+
+    def _go(self, race: Race) -> None:
+        """Train one run to its end; whatever goes wrong becomes its message."""
+        try:
+            race.progress(0.0, "Loading torch")
+            import_libraries()
+            for record in self._records(race):
+                race.take(record)
+        except Cancelled:
+            race.message = "Stopped before the first step."
+        except AklVizError as error:
+            race.message = str(error)
+        except BaseException:
+            # A worker thread hands every error to its run; nobody else would see it.
+            LOG.exception("run %s failed", race.name)
+            race.message = UNEXPECTED
+        finally:
+            with self._lock:
+                race.state = "ended"
+
+    def _records(self, race: Race) -> Iterator[StepRecord]:
+        from akl_viz.distill import distill
+        from akl_viz.models import Policy
+
+        return distill(
+            race.config,
+            race.folder,
+            resume=race.resume,
+            control=race.control,
+            progress=race.progress,
+            policy=Policy.for_app(),
+        )
+
+    def _watch(self) -> None:
+        """Stop what nobody has looked at for long; a forgotten tab must not train for ever."""
+        while True:
+            time.sleep(WATCH_EVERY)
+            for race in self.active():
+                if time.monotonic() - race.seen > UNWATCHED_SECONDS and not race.control.stopping:
+                    self.stop(race)
+                    race.message = "Stopped because no page was open on it; resume it to go on."
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> RaceService:
+    """The one service of this server."""
+    return RaceService(runs_root())

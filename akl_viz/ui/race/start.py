@@ -1,0 +1,90 @@
+"""Before a run: what it will cost, the command that does the same, and the button."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from akl_viz.distill import DistillConfig
+from akl_viz.distill.estimate import Estimate, Sizes, estimate, machine_flops
+from akl_viz.distill.options import command_of
+from akl_viz.errors import AklVizError
+from akl_viz.models.locate import locate
+from akl_viz.models.reference import Policy, parse_reference
+from akl_viz.models.source import read_json
+from akl_viz.ui.plain import plain
+from akl_viz.ui.race.service import service
+
+OPEN = "race.open"
+"""Session key of the run that is shown."""
+_TOY = Sizes(40_000, 20_000, 64)
+"""Order of magnitude of the toy pair: the estimate says seconds whatever it is exactly."""
+
+
+def open_run(name: str | None) -> None:
+    """Show a run from the next run of the page on; None shows the stored one."""
+    st.session_state[OPEN] = name
+
+
+def start_row(config: DistillConfig | None) -> None:
+    """Estimate, start button and command."""
+    button, words = st.columns([1, 3], vertical_alignment="center")
+    pressed = button.button(
+        "Start", key="race.start", type="primary", icon=":material/flag:", disabled=config is None, width="stretch"
+    )
+    if config is None:
+        return
+    words.markdown(f":gray[{_cost(config)}]")
+    if pressed:
+        try:
+            open_run(service().start(config).name)
+        except AklVizError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def show_command(config: DistillConfig) -> None:
+    """The command of this run."""
+    with st.expander("Show the command"):
+        st.code(command_of(config, "RUN"), language="bash", wrap_lines=True)
+        st.caption("Both start the same engine; the same seed gives the same numbers on the same machine.")
+
+
+def _cost(config: DistillConfig) -> str:
+    """The estimate as a sentence."""
+    sizes = _sizes(config.teacher, config.student)
+    if sizes is None:
+        return "Time and memory are unknown until the models are here."
+    cost: Estimate = estimate(config, sizes, _flops())
+    return (
+        f"About {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB on this machine's CPU, "
+        f"{len(config.probe_steps)} measurements of {len(config.losses)} losses. An estimate from the models' sizes."
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _flops() -> float:
+    return machine_flops()
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def _sizes(teacher: str, student: str) -> Sizes | None:
+    """Sizes from the files, without loading anything; None for what is not on this machine or not allowed."""
+    if teacher.startswith("toy:"):
+        return _TOY
+    try:
+        found = [
+            locate(parse_reference(name, Policy.for_app()), Policy.for_app(), download=False)
+            for name in (teacher, student)
+        ]
+        rows = read_json(found[0].place / "config.json", Policy.for_app()).get("vocab_size", 0)
+    except AklVizError:
+        return None
+    return Sizes(found[0].entries, found[1].entries, int(rows))
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,69 @@
+"""Runs of the toy language: two or three losses, some tens of steps, about a second each."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, StepRecord, distill, open_run
+from akl_viz.distill.runs import RESUME_FILE
+from tests.checkpoints import save_llama
+from tests.one_thread import one_thread
+
+__all__ = ["one_thread"]
+
+PROBE = ProbeConfig(windows=2, watched=(3, 9), samples=1, sample_tokens=4)
+DATA = DataConfig(text="toy", window=24, rows=2)
+TOY = DistillConfig(
+    teacher="toy:teacher",
+    student="toy:student",
+    losses=("forward_kl", "akl"),
+    steps=8,
+    data=DATA,
+    probe=PROBE,
+    checkpoint_every=3,
+)
+
+
+def toy(**changes) -> DistillConfig:
+    """The toy run with some settings changed; those of the text by their own names."""
+    own = {field.name for field in dataclasses.fields(DataConfig)}
+    data = {name: changes.pop(name) for name in list(changes) if name in own}
+    return dataclasses.replace(TOY, data=dataclasses.replace(DATA, **data), **changes)
+
+
+def run(config: DistillConfig | None, folder: Path | None = None, **options) -> list[StepRecord]:
+    """All records of a run."""
+    return list(distill(config, folder, **options))
+
+
+def numbers(folder: Path) -> pd.DataFrame:
+    """The history of a run without what the clock says."""
+    return open_run(folder).history().drop(columns=["run", "seconds"])
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Checkpoint file -> hash, for the weights; the optimiser's file tells the time, so its tensors are hashed."""
+    from safetensors.torch import load_file
+
+    found = {}
+    for path in sorted((folder / "checkpoints").rglob("*.safetensors")):
+        name = str(path.relative_to(folder))
+        if path.name == RESUME_FILE:
+            tensors = load_file(path)
+            content = b"".join(key.encode() + tensors[key].numpy().tobytes() for key in sorted(tensors))
+        else:
+            content = path.read_bytes()
+        found[name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+@pytest.fixture(scope="session")
+def family_pair(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """A teacher, a student and a text file: tiny Llamas saved as anyone's would be."""
+    root = tmp_path_factory.mktemp("pair")
+    text = root / "text.txt"
+    text.write_text("It is a truth universally acknowledged, that a man must be in want of a wife. " * 60)
+    return save_llama(root / "teacher", 1, hidden=32), save_llama(root / "student", 2), text

@@ -1,0 +1,312 @@
+"""A run folder: whole at every moment, read without trust, written by one, deleted only where it is a run."""
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from akl_viz.distill import (
+    HISTORY_COLUMNS,
+    ProbeDetail,
+    ProbeRow,
+    RunStore,
+    TeacherDetail,
+    atomic,
+    delete_run,
+    distill,
+    list_runs,
+    open_run,
+    read_history,
+)
+from akl_viz.distill.config import DistillConfig
+from akl_viz.errors import InvalidInput
+from tests.distill.conftest import digests, numbers, run, toy
+
+ROW = ProbeRow(1.5, 2.5, 0.4, 0.9, 0.3, 0.25, 300.0, 5.0)
+DETAIL = ProbeDetail(np.arange(40), np.zeros((2, 6), dtype=np.float32), ("né <b>", ""))
+TEACHER = TeacherDetail(
+    np.ones((2, 6), dtype=np.float32), np.array([1, 2]), np.array([3, 4]), ("a", "b"), ("c", "d"), (), (), {"x": 1.0}
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    run(toy(), folder)
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_the_folder_is_readable_without_our_code(finished):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    history = pd.read_parquet(finished / "history.parquet")
+    assert tuple(history.columns) == HISTORY_COLUMNS
+    assert list(history["step"].unique()) == [0, 1, 2, 5, 8]
+    folder = finished / "checkpoints" / "akl" / "step-000008"
+    assert AutoModelForCausalLM.from_pretrained(folder).config.vocab_size == 64
+    assert AutoTokenizer.from_pretrained(folder).decode([3, 4]) == "w3 w4"
+    meta = json.loads((finished / "run.json").read_text())
+    assert meta["schema"] == 1
+    assert meta["config"]["seed"] == 0
+    assert {"torch", "transformers", "akl_viz"} <= set(meta["versions"])
+    assert meta["teacher"]["reference"] == "toy:teacher"
+    with np.load(finished / "probes" / "akl" / "step-000008.npz") as stored:
+        np.testing.assert_allclose(np.exp(stored["watched"]).sum(-1), 1.0, rtol=1e-5)
+
+
+def test_what_was_opened_says_what_was_run(finished):
+    found = open_run(finished)
+    assert found.config == toy()
+    assert (found.status, found.message, found.steps) == ("finished", "", 8)
+    assert found.done == {"forward_kl": 8, "akl": 8}
+    assert not found.resumable
+    assert list(found.checkpoints("akl")) == [3, 6, 8]
+    assert Path(found.teacher_reference).name == "teacher"
+
+
+def test_only_the_newest_checkpoint_can_be_resumed_from(finished):
+    kept = sorted(path.parent.name for path in (finished / "checkpoints" / "akl").rglob("optimizer.safetensors"))
+    assert kept == ["step-000008"]
+
+
+def test_keep_leaves_the_newest_checkpoints(tmp_path):
+    run(toy(keep=1, losses=("akl",)), tmp_path / "run")
+    assert list(open_run(tmp_path / "run").checkpoints("akl")) == [8]
+
+
+def test_a_resumed_run_may_be_made_longer_and_equals_a_long_one(copied, tmp_path):
+    run(toy(steps=14), copied, resume=True)
+    run(toy(steps=14), tmp_path / "whole")
+    found = numbers(copied)
+    # The short run measured its last step, which is no probed step of the long one.
+    assert found[found["step"] != 8].reset_index(drop=True).equals(numbers(tmp_path / "whole"))
+    ends = [digests(folder)["checkpoints/akl/step-000014/model.safetensors"] for folder in (copied, tmp_path / "whole")]
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("setting", [{"seed": 1}, {"kd_ratio": 0.5}, {"window": 20}])
+def test_a_resumed_run_keeps_its_settings(copied, setting):
+    with pytest.raises(InvalidInput, match="was started with another"):
+        distill(toy(**setting), copied, resume=True)
+
+
+def test_a_changed_teacher_is_noticed(copied):
+    meta = json.loads((copied / "run.json").read_text())
+    meta["teacher"]["revision"] = "0123456789ab"
+    (copied / "run.json").write_text(json.dumps(meta))
+    with pytest.raises(InvalidInput, match="The teacher is not the one"):
+        run(toy(steps=9), copied, resume=True)
+
+
+def test_a_folder_that_holds_something_is_not_written(copied, tmp_path):
+    with pytest.raises(InvalidInput, match="already holds a run: resume it"):
+        run(toy(), copied)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("mine")
+    with pytest.raises(InvalidInput, match="already holds other files"):
+        run(toy(), other)
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+
+
+def test_two_writers_do_not_share_a_run(tmp_path):
+    store = RunStore.create(tmp_path / "run", losses=["mine"])
+    with pytest.raises(InvalidInput, match="is being written by another process"):
+        RunStore.reopen(tmp_path / "run")
+    code = f"from akl_viz.distill import RunStore\nRunStore.reopen({str(tmp_path / 'run')!r})"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "is being written by another process" in told.stderr
+    assert open_run(tmp_path / "run").status == "running"
+    with pytest.raises(InvalidInput, match="still going"):
+        delete_run(tmp_path, "run")
+    store.close()
+    assert open_run(tmp_path / "run").status == "interrupted"
+    RunStore.reopen(tmp_path / "run").close()
+
+
+def test_another_programs_training_is_recorded_and_read(tmp_path):
+    store = RunStore.create(tmp_path / "theirs", losses=["my loss/é"])
+    assert read_history(tmp_path / "theirs").empty
+    store.teacher_detail(TEACHER)
+    for step in (0, 10, 5, 10):
+        store.row("my loss/é", step, ROW, seconds=1.0, tokens=step, train_loss=0.5)
+        store.detail("my loss/é", step, DETAIL)
+    store.finish("finished")
+    store.close()
+    found = open_run(tmp_path / "theirs")
+    assert (found.config, found.losses, found.status, found.steps) == (None, ("my loss/é",), "finished", 10)
+    assert list(found.history()["step"]) == [0, 5, 10]
+    assert found.probes("my loss/é") == (0, 5, 10)
+    assert found.detail("my loss/é", 5).samples == DETAIL.samples
+    assert found.teacher_detail().contexts == TEACHER.contexts
+    assert not found.resumable
+    with pytest.raises(InvalidInput, match="trained by another program"):
+        distill(None, tmp_path / "theirs", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no run folder"),
+        ("{", "not a readable JSON file"),
+        ("[]", "does not describe a run of schema 1"),
+        ('{"schema": 2}', "does not describe a run of schema 1"),
+        ('{"schema": 1, "status": "dancing", "config": null}', "unknown status"),
+        ('{"schema": 1, "status": "running", "config": {"colour": 1}}', "has no setting 'colour'"),
+        ("[" * 100_000, "not a readable JSON file"),
+        (" " * 2_000_001, "too large"),
+    ],
+)
+def test_a_foreign_folder_is_refused_and_left_out_of_the_list(tmp_path, finished, content, said):
+    shutil.copytree(finished, tmp_path / "good")
+    (tmp_path / "bad").mkdir()
+    if content is not None:
+        (tmp_path / "bad" / "run.json").write_text(content)
+    with pytest.raises(InvalidInput, match=said):
+        open_run(tmp_path / "bad")
+    assert [found.folder.name for found in list_runs(tmp_path)] == ["good"]
+
+
+def test_a_broken_history_or_probe_is_named(copied):
+    (copied / "history.parquet").write_bytes(b"PAR1")
+    with pytest.raises(InvalidInput, match="is no history of a run"):
+        open_run(copied)
+    (copied / "history.parquet").unlink()
+    assert open_run(copied).history().empty
+    (copied / "probes" / "akl" / "step-000005.npz").write_bytes(b"PK")
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        open_run(copied).detail("akl", 5)
+    with pytest.raises(InvalidInput, match="was not measured"):
+        open_run(copied).detail("akl", 4)
+
+
+def test_a_pickle_in_a_probe_is_never_read(copied):
+    np.savez(copied / "probes" / "akl" / "step-000005.npz", meta=np.array({"a": 1}, dtype=object))
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        open_run(copied).detail("akl", 5)
+
+
+def test_a_damaged_optimiser_state_is_named(copied):
+    (copied / "checkpoints" / "akl" / "step-000008" / "optimizer.safetensors").write_bytes(b"12")
+    with pytest.raises(InvalidInput, match="is damaged, so the run cannot go on"):
+        run(toy(steps=9), copied, resume=True)
+
+
+def test_checkpoints_without_optimiser_state_are_not_thrown_away(copied):
+    (copied / "checkpoints" / "akl" / "step-000008" / "optimizer.safetensors").unlink()
+    with pytest.raises(InvalidInput, match="lack optimizer.safetensors, so the run cannot go on"):
+        run(toy(steps=9), copied, resume=True)
+    assert list(open_run(copied).checkpoints("akl")) == [3, 6, 8]
+
+
+def test_a_pruning_that_was_cut_short_is_finished(copied):
+    """As after a kill between a checkpoint's last write and the removal of what it replaces."""
+    folder = copied / "checkpoints" / "akl"
+    shutil.copy(folder / "step-000008" / "optimizer.safetensors", folder / "step-000006")
+    run(None, copied, resume=True)
+    kept = sorted(path.parent.name for path in folder.rglob("optimizer.safetensors"))
+    assert kept == ["step-000008"]
+
+
+def test_a_half_written_first_file_is_no_reason_to_refuse_a_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / f"{atomic.PARTIAL}run.json").write_text("{")
+    run(toy(steps=1, losses=("akl",)), tmp_path / "run")
+    assert not list((tmp_path / "run").glob(f"{atomic.PARTIAL}*"))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../run", "run/probes", "nothing", "/", "link", ".hidden", "plain"])
+def test_only_runs_directly_below_the_root_are_deleted(tmp_path, finished, name):
+    root = tmp_path / "root"
+    root.mkdir()
+    shutil.copytree(finished, tmp_path / "run")
+    shutil.copytree(finished, root / "run")
+    shutil.copytree(finished, root / ".hidden")
+    (root / "link").symlink_to(tmp_path / "run")
+    (root / "plain").mkdir()
+    (root / "plain" / "thesis.txt").write_text("mine")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(InvalidInput):
+        delete_run(root, name)
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_run_is_deleted(copied):
+    delete_run(copied.parent, "run")
+    assert list(copied.parent.iterdir()) == []
+
+
+def test_the_list_is_newest_first(tmp_path):
+    for name, created in (("b", "2026-01-02"), ("a", "2026-01-01"), ("c", "2026-01-03")):
+        store = RunStore.create(tmp_path / name, losses=["x"])
+        store.update(created=created)
+        store.close()
+    assert [found.name for found in list_runs(tmp_path)] == ["c", "b", "a"]
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+@pytest.mark.slow
+def test_a_full_disk_at_any_moment_keeps_what_was_there(tmp_path, monkeypatch):
+    """The k-th write to the disk fails, for every k: one sentence, the folder opens, and the run can be resumed."""
+    config = toy(steps=4, losses=("akl",), checkpoint_every=2)
+    sync, calls = atomic._sync, []
+    monkeypatch.setattr(atomic, "_sync", lambda path: calls.append(path) or sync(path))
+    run(config, tmp_path / "whole")
+    total = len(calls)
+    for failing in range(3, total, 7):
+        folder, left = tmp_path / f"full-{failing}", [failing]
+
+        def full(path, left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            sync(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(atomic, "_sync", full)
+            with pytest.raises(InvalidInput, match="the disk is full: free some space; what was saved before is kept"):
+                run(config, folder)
+        if not (folder / "run.json").exists():
+            run(config, folder)
+            continue
+        assert open_run(folder).status == "interrupted"
+        run(None, folder, resume=True)
+        assert numbers(folder).equals(numbers(tmp_path / "whole"))
+        assert digests(folder) == digests(tmp_path / "whole")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_a_read_only_folder_is_named(tmp_path, copied, monkeypatch):
+    def refused(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    before = digests(copied)
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_sync", refused)
+        with pytest.raises(InvalidInput, match="the disk is read-only: choose another folder"):
+            run(toy(steps=9), copied, resume=True)
+    assert digests(copied) == before
+    assert len(open_run(copied).history()) == 10
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(InvalidInput, match="a file stands where a folder is needed"):
+            run(toy(), place)
+
+
+def test_a_configuration_survives_the_folder(finished):
+    assert DistillConfig.from_json(json.loads((finished / "run.json").read_text())["config"]) == toy()

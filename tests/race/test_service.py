@@ -1,0 +1,100 @@
+"""Runs of the server: a queue, switches, nothing lost."""
+
+import time
+
+import pytest
+
+from akl_viz.errors import InvalidInput
+from akl_viz.ui.race import service as module
+from akl_viz.ui.race.service import RaceService
+from tests.race.conftest import toy_config, wait_for
+
+LONG = 100_000
+
+
+def test_a_run_trains_measures_and_is_saved(races):
+    race = races.start(toy_config())
+    wait_for(lambda: not race.active)
+    assert race.message == ""
+    assert {record.step for record in race.latest.values()} == {4}
+    assert [step for step, _ in race.train["forward_kl"]] == [1, 2, 3, 4]
+    run = races.run(race.name)
+    assert (run.status, len(run.history())) == ("finished", race.probes)
+    assert [saved.name for saved in races.saved()] == [race.name]
+
+
+def test_one_run_trains_and_the_others_wait_with_their_place(races):
+    first, second, third = (races.start(toy_config(steps=LONG)) for _ in range(3))
+    wait_for(lambda: first.state == "running")
+    assert [races.ahead(race) for race in (first, second, third)] == [0, 1, 2]
+    assert (second.state, third.state) == ("queued", "queued")
+    races.stop(second)
+    assert (second.active, races.ahead(third)) == (False, 1)
+    assert "nothing was trained" in second.message
+    races.stop(first)
+    wait_for(lambda: third.state == "running")
+    assert races.run(first.name).status == "stopped"
+
+
+def test_a_paused_run_holds_still_until_it_may_go_on(races):
+    race = races.start(toy_config(steps=LONG, losses=("forward_kl",)))
+    wait_for(lambda: race.state == "running" and race.latest["forward_kl"].step > 2)
+    race.control.pause()
+    # One step may still be on its way when the switch is thrown.
+    time.sleep(1.0)
+    seen = race.latest["forward_kl"].step
+    time.sleep(1.0)
+    assert race.latest["forward_kl"].step == seen
+    race.control.resume()
+    wait_for(lambda: race.latest["forward_kl"].step > seen)
+
+
+def test_a_stopped_run_goes_on_where_it_was_in_a_new_server(races, tmp_path):
+    race = races.start(toy_config(steps=60, checkpoint_every=5))
+    wait_for(lambda: race.latest and min(one.step for one in race.latest.values()) >= 3)
+    races.stop(race)
+    wait_for(lambda: not race.active)
+    at = races.run(race.name).done["forward_kl"]
+    later = RaceService(tmp_path / "runs")
+    resumed = later.resume(race.name)
+    wait_for(lambda: not resumed.active)
+    assert resumed.message == ""
+    assert later.run(race.name).status == "finished"
+    assert min(step for step, _ in resumed.train["forward_kl"]) == at + 1
+
+
+def test_what_nobody_watches_is_stopped_and_stays(races, monkeypatch):
+    monkeypatch.setattr(module, "UNWATCHED_SECONDS", 0.5)
+    race = races.start(toy_config(steps=LONG))
+    wait_for(lambda: not race.active)
+    assert "no page was open" in race.message
+    assert races.run(race.name).resumable
+
+
+def test_watching_keeps_a_run_going(races, monkeypatch):
+    monkeypatch.setattr(module, "WATCH_EVERY", 0.1)
+    race = races.start(toy_config(steps=LONG))
+    race.seen -= module.UNWATCHED_SECONDS - 1
+    assert races.find(race.name) is race
+    wait_for(lambda: race.state == "running")
+    assert not race.control.stopping
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".uploads", "nothing"])
+def test_a_name_that_is_no_run_here_is_refused(races, name):
+    with pytest.raises(InvalidInput):
+        races.run(name)
+    with pytest.raises(InvalidInput):
+        races.resume(name)
+
+
+def test_a_mistake_becomes_the_message_of_the_run(races):
+    race = races.start(toy_config(losses=("no_such_loss",)))
+    wait_for(lambda: not race.active)
+    assert "no_such_loss" in race.message
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match="cannot be made"):
+        RaceService(tmp_path / "file" / "runs").start(toy_config())
