@@ -20,13 +20,11 @@ IGNORED = -100
 
 
 class DistillationMixin:
-    """Makes a Trainer distil: `class MyTrainer(DistillationMixin, SFTTrainer)`. The loss is then:
+    """Makes a Trainer distil: `class MyTrainer(DistillationMixin, SFTTrainer)`.
 
-    kd_ratio * D(T, S) + (1 - kd_ratio) * cross-entropy,
-
-    both means over the labels that count (not -100) of the whole batch, gradient accumulation and processes included:
-    position t predicts token t + 1. The teacher is frozen: in evaluation mode, without gradient, in no optimizer and
-    in no checkpoint.
+    The loss is kd_ratio * D(T, S) + (1 - kd_ratio) * cross-entropy, in nats, both means over the labels
+    that count (not -100) of the whole batch, gradient accumulation and processes included: position t predicts token
+    t + 1. The teacher is frozen: in evaluation mode, without gradient, in no optimizer and in no checkpoint.
 
     Args (keywords beside those of the trainer):
         teacher: a model reference ("bundled:teacher", a folder, a hub id), a Checkpoint, or a causal language model.

@@ -206,7 +206,7 @@ def test_a_damaged_optimiser_state_is_named(copied):
 
 def test_checkpoints_without_optimiser_state_are_not_thrown_away(copied):
     (copied / "checkpoints" / "akl" / "step-000008" / "optimizer.safetensors").unlink()
-    with pytest.raises(InvalidInput, match="lack optimizer.safetensors, so the run cannot go on"):
+    with pytest.raises(InvalidInput, match=r"lack optimizer\.safetensors, so the run cannot go on"):
         run(toy(steps=9), copied, resume=True)
     assert list(open_run(copied).checkpoints("akl")) == [3, 6, 8]
 

@@ -1,0 +1,46 @@
+"""The examples run as they stand, offline, and do what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(name, *words):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(
+        [sys.executable, f"examples/{name}", *words], cwd=ROOT, capture_output=True, text=True, env=environment
+    )
+
+
+def test_the_bare_loop_closes_the_head_gap_and_prints_both_gaps():
+    done = run("train_with_akl.py", "--loss", "forward_kl", "--steps", "40")
+    assert done.returncode == 0, done.stderr
+    lines = {
+        name: (float(was), float(now))
+        for name, was, now in re.findall(r"(\w+ gap)  before (\S+)  after (\S+)", done.stdout)
+    }
+    assert set(lines) == {"head gap", "tail gap"}
+    assert sum(now for _, now in lines.values()) < sum(was for was, _ in lines.values())
+
+
+@pytest.mark.parametrize("name", ["train_with_trainer.py", "trl_distillation.py"])
+def test_a_trainer_lowers_the_divergence_on_text_it_did_not_see(name):
+    done = run(name, "--loss", "akl", "--steps", "20")
+    assert done.returncode == 0, done.stderr
+    before, after = map(float, re.search(r"before (\S+), after (\S+) nats", done.stdout).groups())
+    assert after < before
+
+
+@pytest.mark.parametrize("name", ["train_with_akl.py", "train_with_trainer.py", "trl_distillation.py"])
+def test_an_unknown_loss_is_one_sentence(name):
+    done = run(name, "--loss", "nothing")
+    assert done.returncode == 2
+    assert "There is no divergence 'nothing'" in done.stderr
+    assert "Traceback" not in done.stderr
