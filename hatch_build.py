@@ -19,7 +19,9 @@ BUNDLED = (
     "data/corpus",
     "data/curves",
     "data/prompts",
+    "data/runs",
     "data/tokenizer",
+    "data/toys",
     "data/traces",
     ".streamlit",
 )

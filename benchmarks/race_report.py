@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
+from akl_viz.records import FloatArray
 from benchmarks.race_evidence import LOSSES, NAME, RECIPE, SEEDS
 from benchmarks.record import RESULTS
 
@@ -24,6 +25,8 @@ CONVERGED = 0.1
 """Share of the starting gap below which a student counts as near its optimum."""
 _MEASURE = re.compile(r"(\w+) of (\S+), step (\d+), seed (\d+)")
 
+Table = Callable[[tuple[str, ...], list[tuple[str, ...]]], str]
+"""Header and rows -> a Markdown table."""
 Verdict = Literal["held", "in every seed", "seeds disagree", "opposite in every seed", "opposite"]
 
 
@@ -35,7 +38,7 @@ class Interval:
     half: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Interval:
+    def of(cls, values: FloatArray) -> Interval:
         """mean +- t(0.975, n - 1) s / sqrt(n) of n independent values."""
         n = len(values)
         error = float(values.std(ddof=1)) / math.sqrt(n)
@@ -59,15 +62,17 @@ class Statement:
 class Claim:
     """A claim of Wu et al. (2024), in our words, and what here could contradict it."""
 
-    key: str
     text: str
     statements: tuple[Statement, ...]
 
 
+OPTIMUM = "Forward KL, KL(T‖S), and reverse KL, KL(S‖T), have the same optimum, and both reach it given enough epochs."
+"""A claim on the end of a training, of which a short race shows only how far off the end is."""
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
-        "C3",
-        "Early in training forward KL fits the head of the teacher's distribution and reverse KL its tail.",
+        "Early in training forward KL, KL(T‖S), fits the head of the teacher's distribution, and reverse KL, KL(S‖T), "
+        "its tail.",
         (
             Statement(
                 "forward_kl is nearer to the teacher on the head than reverse_kl",
@@ -97,7 +102,6 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
-        "C4",
         "Real training is too short for both to arrive, so mixing them by the gaps (akl) serves better.",
         tuple(
             Statement(f"akl has the smaller sum of both gaps than {other}", (BOTH, "akl"), (BOTH, other))
@@ -114,7 +118,8 @@ def read(path: Path = RESULTS / f"{NAME}.csv") -> pd.DataFrame:
     frame = pd.DataFrame(found, columns=["quantity", "loss", "step", "seed", "value"])
     gaps = frame[frame["quantity"].isin(["head_gap", "tail_gap"])]
     both = gaps.groupby(["loss", "step", "seed"], as_index=False)["value"].sum().assign(quantity=BOTH)
-    return pd.concat([frame, both[list(frame.columns)]], ignore_index=True)
+    whole: pd.DataFrame = pd.concat([frame, both[list(frame.columns)]], ignore_index=True)
+    return whole
 
 
 def _place(measure: str) -> tuple[str, str, int, int]:
@@ -125,25 +130,24 @@ def _place(measure: str) -> tuple[str, str, int, int]:
     return match[1], match[2], int(match[3]), int(match[4])
 
 
-def seeds_of(frame: pd.DataFrame, quantity: str, loss: str, step: int) -> np.ndarray:
+def seeds_of(frame: pd.DataFrame, quantity: str, loss: str, step: int) -> FloatArray:
     """(seeds,) values in order of the seed."""
     rows = frame[(frame["quantity"] == quantity) & (frame["loss"] == loss) & (frame["step"] == step)]
-    return rows.sort_values("seed")["value"].to_numpy()
+    values: FloatArray = rows.sort_values("seed")["value"].to_numpy()
+    return values
 
 
-def difference(frame: pd.DataFrame, statement: Statement, step: int) -> np.ndarray:
+def difference(frame: pd.DataFrame, statement: Statement, step: int) -> FloatArray:
     """(seeds,) difference within each seed; below zero where the statement is true of it."""
-    value = seeds_of(frame, *statement.value, step)
-    start = seeds_of(frame, *statement.value, 0)
-    if statement.against is None:
-        return value - start
-    other = seeds_of(frame, *statement.against, step)
-    if not statement.share:
-        return value - other
-    return value / start - other / seeds_of(frame, *statement.against, 0)
+    value, start = seeds_of(frame, *statement.value, step), seeds_of(frame, *statement.value, 0)
+    other, before = start, start
+    if statement.against is not None:
+        other, before = seeds_of(frame, *statement.against, step), seeds_of(frame, *statement.against, 0)
+    found: FloatArray = value / start - other / before if statement.share else value - other
+    return found
 
 
-def verdict(differences: np.ndarray) -> Verdict:
+def verdict(differences: FloatArray) -> Verdict:
     """What the seeds say together: all of one sign or not, and whether the interval leaves zero out."""
     interval = Interval.of(differences)
     apart = abs(interval.mean) > interval.half
@@ -194,7 +198,7 @@ def _reading(frame: pd.DataFrame, statement: Statement) -> str:
 
 
 def optimum(frame: pd.DataFrame) -> str:
-    """What these races can say on C2, that both losses have one optimum and reach it: how far off it they end."""
+    """What these races can say on OPTIMUM: how far off the teacher they end."""
     last = SHOWN[-1]
     left = {
         loss: Interval.of(seeds_of(frame, BOTH, loss, last) / seeds_of(frame, BOTH, loss, 0))
@@ -211,17 +215,37 @@ def optimum(frame: pd.DataFrame) -> str:
     return f"At step {last} the sum of both gaps, as a share of the start's, is {told}. {closing}"
 
 
-def setting() -> str:
+def setting(table: Table) -> str:
     """What was run."""
+    data = RECIPE.data
     return (
-        f"{len(SEEDS)} seeds, {RECIPE.steps} steps of {RECIPE.data.window * RECIPE.data.rows} tokens, "
+        f"{len(SEEDS)} seeds, {RECIPE.steps} steps of {data.window * data.rows * data.accumulate} tokens, "
         f"{RECIPE.optimiser.name} at a {RECIPE.optimiser.schedule} learning rate of {RECIPE.optimiser.lr:g}, "
-        f"`{RECIPE.teacher}` to `{RECIPE.student}`, {RECIPE.probe.windows} held-out windows, "
-        f"head of mass {RECIPE.probe.mu:g} (boundary {RECIPE.probe.boundary})."
+        f"`{RECIPE.teacher}` to `{RECIPE.student}`, measured on {RECIPE.probe.windows} held-out windows, "
+        f"mu {RECIPE.probe.mu:g}, boundary {RECIPE.probe.boundary}."
     )
 
 
-def _cell(differences: np.ndarray) -> str:
+def claims(table: Table) -> str:
+    """Every claim with what was measured, and the sentences that says."""
+    frame = read()
+    parts = [f"**{OPTIMUM}**\n\n{optimum(frame)}"]
+    for claim in CLAIMS:
+        told = "\n".join(f"- {sentence}" for sentence in sentences(frame, claim))
+        parts.append(f"**{claim.text}**\n\n{table(*claim_table(frame, claim))}\n\n{told}")
+    return "\n\n".join(parts)
+
+
+PARTS: dict[str, Callable[[Table], str]] = {
+    "race_setting": setting,
+    "race_head": lambda table: table(*gap_table(read(), "head_gap")),
+    "race_tail": lambda table: table(*gap_table(read(), "tail_gap")),
+    "race_claims": claims,
+}
+"""Section of docs/race.md -> its text, from a function that writes a table."""
+
+
+def _cell(differences: FloatArray) -> str:
     """A difference as it stands in a table, bold where its interval leaves zero out."""
     interval = Interval.of(differences)
     shown = f"{_shown(interval, signed=True)} ({int((differences < 0).sum())} of {len(differences)})"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import metadata, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 LICENCES = ROOT / "docs" / "licences.md"
+RACE = ROOT / "docs" / "race.md"
 CHART = ROOT / "docs" / "loss-cost.svg"
 VERSIONED = ("streamlit", "torch", "transformers", "plotly", "pandas", "scipy")
 
@@ -121,7 +123,20 @@ SECTIONS: dict[str, Callable[[], str]] = {
 }
 
 
-DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {README: SECTIONS, LICENCES: {"licences": licences}}
+def race(section: str) -> str:
+    """A part of the page on what each loss did to head and tail."""
+    from benchmarks.race_report import PARTS
+
+    return PARTS[section](table)
+
+
+RACE_SECTIONS = {name: partial(race, name) for name in ("race_setting", "race_head", "race_tail", "race_claims")}
+
+DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {
+    README: SECTIONS,
+    LICENCES: {"licences": licences},
+    RACE: RACE_SECTIONS,
+}
 """Document -> its generated sections."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -11,6 +12,10 @@ from akl_viz.errors import InvalidInput
 
 LOCK = "lock"
 """Name of the lock file; its being there means nothing, only its being held does."""
+
+
+_PAUSES = (0.0, 0.02, 0.1, 0.4)
+"""Seconds before each try: someone who only asks whether a run is going holds the lock for a moment."""
 
 
 class RunLock:
@@ -23,7 +28,7 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         """Take the lock of a run folder."""
         self._handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-        if not _take(self._handle):
+        if not any(_taken(self._handle, pause) for pause in _PAUSES):
             os.close(self._handle)
             raise InvalidInput(
                 f"The run {folder} is being written by another process: stop it, or choose a new folder."
@@ -53,16 +58,22 @@ def is_held(folder: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _take(handle)
+        return not _take(handle, shared=True)
     finally:
         os.close(handle)
+
+
+def _taken(handle: int, pause: float) -> bool:
+    """Try once more after a pause."""
+    time.sleep(pause)
+    return _take(handle)
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(handle: int) -> bool:
-        """Try to lock the first byte."""
+    def _take(handle: int, *, shared: bool = False) -> bool:
+        """Try to lock the first byte; this system has no shared locks."""
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -71,10 +82,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _take(handle: int) -> bool:
-        """Try to lock the file."""
+    def _take(handle: int, *, shared: bool = False) -> bool:
+        """Try to lock the file, for oneself or beside others who share it."""
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
             return False
         return True

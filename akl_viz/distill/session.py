@@ -116,9 +116,26 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     context = min(teacher.info.context, student.info.context)
     corpus = _corpus(config, student.tokenizer, context, control)
     vocabulary = Vocabulary(student.tokenizer, shared.size)
+    told(0.7, "Running the teacher over the held-out text")
+    session = _assembled(plan, (teacher, student), corpus, vocabulary, control)
+    session.store = store
+    if store is not None:
+        session.tokenizer = tokenizer_files(student.tokenizer)
+        _introduce(plan, store, session, (teacher, student), (corpus, digest))
+        if not plan.resume or not store.has_teacher_detail():
+            store.teacher_detail(session.probe.teacher_detail(check=control.check))
+    told(1.0, "Ready")
+    return session
+
+
+def _assembled(
+    plan: Plan, pair: tuple[Checkpoint, Checkpoint], corpus: Corpus, vocabulary: Vocabulary, control: Control
+) -> Session:
+    """The parts of a run from its models and text; nothing is written yet."""
+    config, processes = plan.config, plan.processes
+    teacher, student = pair
     supply = Supply(corpus, config, processes, vocabulary, teacher=teacher.model, check=control.check)
     arithmetic = _arithmetic(config.precision, processes.device)
-    told(0.7, "Running the teacher over the held-out text")
     cache = config.cache_mb * 1_000_000
     probe = Probe(
         teacher.model,
@@ -130,21 +147,14 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     )
     kept = Teacher(
         teacher,
-        shared.size,
+        vocabulary.rows,
         config.data,
         seed=config.seed,
         cache_bytes=cache if supply.repeats else 0,
         arithmetic=arithmetic,
     )
-    lanes = [_lane(plan, loss, student, shared.size, arithmetic) for loss in config.losses]
-    session = Session(config, processes, store, lanes, supply, kept, probe)
-    if store is not None:
-        session.tokenizer = tokenizer_files(student.tokenizer)
-        _introduce(plan, store, session, (teacher, student), (corpus, digest))
-        if not plan.resume or not store.has_teacher_detail():
-            store.teacher_detail(probe.teacher_detail(check=control.check))
-    told(1.0, "Ready")
-    return session
+    lanes = [_lane(plan, loss, student, vocabulary.rows, arithmetic) for loss in config.losses]
+    return Session(config, processes, None, lanes, supply, kept, probe)
 
 
 def _corpus(config: DistillConfig, tokenizer: Any, context: int, control: Control) -> Corpus:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
 from akl_viz.divergences.head import BOUNDARY, MU, head_of
-from akl_viz.divergences.kl import (
-    forward_terms,
-    forward_value,
-    mixture,
-    mixture_gradient,
-    reverse_terms,
-    reverse_value,
-)
+from akl_viz.divergences.kl import Weights, constant_weights, mixed_both, mixed_terms, mixed_value
 from akl_viz.divergences.pair import Pair
 from akl_viz.records import Boundary
 
@@ -52,32 +43,12 @@ def weights_of(
     return pair.once(("weights", mu, boundary, gap), compute)
 
 
-def _weights(
-    pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float, gap: str
-) -> tuple[Tensor, Tensor]:
+def _weights(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: float, gap: str) -> Weights:
     """The weights of the two terms in the chosen direction."""
     if direction == "fixed":
-        constant = torch.full_like(pair.q[..., 0], weight)
-        return constant, 1.0 - constant
+        return constant_weights(pair, weight)
     forward, reverse = weights_of(pair, mu, boundary, gap)
     return (reverse, forward) if direction == "reversed" else (forward, reverse)
-
-
-def _value(pair: Pair, **params: Any) -> Tensor:
-    """(...) the weighted sum in nats."""
-    return mixture(forward_value(pair), reverse_value(pair), *_weights(pair, **params))
-
-
-def _terms(pair: Pair, **params: Any) -> Tensor:
-    """(..., V) what each token adds to the weighted sum."""
-    forward, reverse = _weights(pair, **params)
-    return mixture(forward_terms(pair), reverse_terms(pair), forward.unsqueeze(-1), reverse.unsqueeze(-1))
-
-
-def _both(pair: Pair, **params: Any) -> tuple[Tensor, Tensor]:
-    """Value and gradient, the weights being constants."""
-    weights = _weights(pair, **params)
-    return mixture(forward_value(pair), reverse_value(pair), *weights), mixture_gradient(pair, *weights)
 
 
 AKL = Divergence(
@@ -87,9 +58,9 @@ AKL = Divergence(
     formula="w KL(T‖S) + (1 - w) KL(S‖T), w = head gap / (head gap + tail gap)",
     tex=r"\frac{g_h}{g_h+g_t}\,\mathrm{KL}(T\Vert S) + \frac{g_t}{g_h+g_t}\,\mathrm{KL}(S\Vert T)",
     source="Wu et al. 2025 (arXiv 2404.02657); wutaiqiang/LLM_KD_AKL AKL.py",
-    values=_value,
-    values_and_gradients=_both,
-    terms=_terms,
+    values=lambda pair, **params: mixed_value(pair, _weights(pair, **params)),
+    values_and_gradients=lambda pair, **params: mixed_both(pair, _weights(pair, **params)),
+    terms=lambda pair, **params: mixed_terms(pair, _weights(pair, **params)),
     params=(
         MU,
         BOUNDARY,

@@ -15,11 +15,6 @@ def _power(logs: Tensor, exponent: float) -> Tensor:
     return torch.ones_like(logs) if exponent == 0.0 else (exponent * logs).exp()
 
 
-def _log_ratio(pair: Pair) -> Tensor:
-    """(..., V) log(q/p), 0 where both rule the token out."""
-    return -pair.log_ratio
-
-
 def _half(scale: Tensor, a: float, b: float, ratio: Tensor) -> Tensor:
     """The term of a token whose ratio is at most 0, seen from its larger side.
 
@@ -49,11 +44,11 @@ def _terms(pair: Pair, alpha: float, beta: float) -> Tensor:
     """(..., V) what each token adds, by the exact limit where a parameter is 0."""
     if alpha == 0.0 and beta == 0.0:
         return 0.5 * pair.log_ratio.square()
-    ratio = _log_ratio(pair)
+    if beta == 0.0:
+        return _limit(pair.teacher, pair.student, pair.log_ratio, alpha)
+    ratio = -pair.log_ratio
     if alpha == 0.0:
         return _limit(pair.student, pair.teacher, ratio, beta)
-    if beta == 0.0:
-        return _limit(pair.teacher, pair.student, -ratio, alpha)
     below = _half(_power(pair.teacher, alpha + beta), alpha, beta, ratio.clamp_max(0.0))
     above = _half(_power(pair.student, alpha + beta), beta, alpha, (-ratio).clamp_max(0.0))
     return torch.where(ratio <= 0.0, below, above)
@@ -65,13 +60,12 @@ def _value(pair: Pair, alpha: float, beta: float) -> Tensor:
 
 def _weighted(pair: Pair, alpha: float, beta: float) -> Tensor:
     """(..., V) e_j = q_j dD/dq_j = q^b (q^a - p^a) / a, and q^b log(q/p) in the limit alpha = 0."""
+    ratio = -pair.log_ratio
     if alpha == 0.0:
-        ratio = _log_ratio(pair)
         if beta == 0.0:
             return torch.where(ratio == -torch.inf, torch.full_like(ratio, torch.inf), ratio)
         bounded = torch.where(ratio.isinf(), torch.zeros_like(ratio), ratio)
         return torch.where(ratio == torch.inf, ratio, _power(pair.student, beta) * bounded)
-    ratio = _log_ratio(pair)
     below = _power(pair.teacher, alpha) * torch.expm1(alpha * ratio.clamp_max(0.0))
     above = -_power(pair.student, alpha) * torch.expm1(-alpha * ratio.clamp_min(0.0))
     return _power(pair.student, beta) * torch.where(ratio <= 0.0, below, above) / alpha

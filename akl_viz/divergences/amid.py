@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.chain import logit_gradient
-from akl_viz.divergences.pair import Pair
+from akl_viz.divergences.chain import infinite_rows, log_ratio, logit_gradient, relative_terms
+from akl_viz.divergences.pair import Pair, weighed
 
 BETWEEN: tuple[str, ...] = ("teacher_assistant", "student_assistant", "assistant_teacher", "assistant_student")
 """KL(T‖R), KL(S‖R), KL(R‖T), KL(R‖S) for the assistant R."""
 
 
-def _assistant(pair: Pair, alpha: float, lam: float) -> tuple[Tensor, Tensor]:
-    """(..., V) log r of r ~ (lam p^c + (1 - lam) q^c)^(1/c), c = (1 - alpha) / 2, and the student's share s in it.
+class _Assistant(NamedTuple):
+    """r ~ (lam p^c + (1 - lam) q^c)^(1/c), c = (1 - alpha) / 2, beside the student; three tensors (..., V).
 
-    s_j = (1 - lam) q_j^c / (lam p_j^c + (1 - lam) q_j^c) is d log(unnormalised r_j) / d log q_j. Where c <= 0 a token
-    that either side rules out has r = 0; if that holds for all, log r is -inf throughout.
+    Where c <= 0 a token that either side rules out has r = 0; if that holds for all, log r is -inf throughout.
     """
-    power = (1.0 - alpha) / 2.0
+
+    logs: Tensor
+    """log r, nats."""
+    share: Tensor
+    """(1 - lam) q^c / (lam p^c + (1 - lam) q^c), which is d log(unnormalised r) / d log q."""
+    rise: Tensor
+    """log(r/q), nats, from log(p/q): the two logarithms of like size would leave their rounding."""
+
+
+def _assistant(pair: Pair, alpha: float, lam: float) -> _Assistant:
+    """The assistant, computed once per (alpha, lam)."""
+    return pair.once(("amid", alpha, lam), lambda: _between(pair, (1.0 - alpha) / 2.0, lam))
+
+
+def _between(pair: Pair, power: float, lam: float) -> _Assistant:
     if power == 0.0:
         logs = lam * pair.teacher + (1.0 - lam) * pair.student
         share = torch.full_like(logs, 1.0 - lam)
@@ -31,12 +45,23 @@ def _assistant(pair: Pair, alpha: float, lam: float) -> tuple[Tensor, Tensor]:
         share = torch.where(total.isinf() & from_student.isinf(), torch.ones_like(total), (from_student - total).exp())
         logs = total / power
     normaliser = logs.logsumexp(-1, keepdim=True)
-    return torch.where(logs == -torch.inf, logs, logs - normaliser), share
+    logs = torch.where(logs == -torch.inf, logs, logs - normaliser)
+    return _Assistant(logs, share, _lift(pair.log_ratio, power, lam) - normaliser)
 
 
-def _log_ratio(one: Tensor, other: Tensor) -> Tensor:
-    """(..., V) one - other, 0 where `one` is -inf: such a token weighs nothing."""
-    return torch.where(one == -torch.inf, torch.zeros_like(one), one - other)
+def _lift(ratio: Tensor, power: float, lam: float) -> Tensor:
+    """(..., V) log(unnormalised r / q) from log(p/q), from the side that weighs more so that no power overflows."""
+    if power == 0.0:
+        return lam * ratio
+    steep = power * ratio
+    from_student = torch.log1p(lam * torch.expm1(steep.clamp_max(0.0))) / power
+    from_teacher = torch.log1p((1.0 - lam) * torch.expm1((-steep).clamp_max(0.0))) / power + ratio
+    return torch.where(steep <= 0.0, from_student, from_teacher)
+
+
+def _nowhere(assistant: Tensor) -> Tensor:
+    """(..., 1) whether there is no assistant: no token is left."""
+    return (assistant == -torch.inf).all(-1, keepdim=True)
 
 
 def _sides(pair: Pair, assistant: Tensor, between: str) -> tuple[Tensor, Tensor]:
@@ -48,13 +73,8 @@ def _sides(pair: Pair, assistant: Tensor, between: str) -> tuple[Tensor, Tensor]
 
 def _terms(pair: Pair, alpha: float, lam: float, between: str) -> Tensor:
     """(..., V) a log(a/b) for the two sides; +inf in the first place where there is no assistant at all."""
-    assistant, _ = _assistant(pair, alpha, lam)
-    one, other = _sides(pair, assistant, between)
-    ratio = _log_ratio(one, other)
-    terms = torch.where(ratio.isinf(), ratio, one.exp() * torch.where(ratio.isinf(), torch.zeros_like(ratio), ratio))
-    nowhere = (assistant == -torch.inf).all(-1, keepdim=True)
-    first = torch.arange(terms.shape[-1], device=terms.device) == 0
-    return torch.where(nowhere & first, torch.full_like(terms, torch.inf), terms)
+    assistant = _assistant(pair, alpha, lam).logs
+    return infinite_rows(relative_terms(*_sides(pair, assistant, between)), _nowhere(assistant))
 
 
 def _value(pair: Pair, alpha: float, lam: float, between: str) -> Tensor:
@@ -62,25 +82,22 @@ def _value(pair: Pair, alpha: float, lam: float, between: str) -> Tensor:
 
 
 def _both(pair: Pair, alpha: float, lam: float, between: str) -> tuple[Tensor, Tensor]:
-    """Value and gradient; see amid_grad for the four derivatives."""
-    assistant, share = _assistant(pair, alpha, lam)
+    """Value and gradient; see amid_grad for the four derivatives, here less multiples of q, which drop out."""
+    assistant, share, rise = _assistant(pair, alpha, lam)
     value = _value(pair, alpha, lam, between)
-    r, mean = assistant.exp(), torch.where(value.isinf(), torch.zeros_like(value), value).unsqueeze(-1)
+    r, lost = assistant.exp(), value.isinf().unsqueeze(-1)
+    # r - q, by the rise where the two are near each other.
+    gap = torch.where(rise < 1.0, pair.q * torch.expm1(rise.clamp_max(1.0)), r - pair.q)
     if between == "teacher_assistant":
+        lost = _nowhere(assistant)
         weighted = share * (r - pair.p)
     elif between == "student_assistant":
-        weighted = pair.q * (_log_ratio(pair.student, assistant) + 1.0) + share * (r - pair.q)
-        weighted = torch.where(pair.student == -torch.inf, torch.zeros_like(weighted), weighted)
+        weighted = share * gap - pair.student_terms(rise)
+    elif between == "assistant_teacher":
+        weighted = share * r * (log_ratio(assistant, pair.teacher) - value.unsqueeze(-1))
     else:
-        other = pair.teacher if between == "assistant_teacher" else pair.student
-        weighted = share * r * (_log_ratio(assistant, other) - mean)
-        if between == "assistant_student":
-            weighted = weighted - r
-    weighted = torch.where(weighted.isnan(), torch.full_like(weighted, torch.inf), weighted)
-    undefined = value.isinf().unsqueeze(-1) & (between != "teacher_assistant")
-    gradient = logit_gradient(pair, torch.where(undefined, torch.zeros_like(weighted), weighted))
-    nowhere = (assistant == -torch.inf).all(-1, keepdim=True)
-    return value, torch.where(nowhere, torch.zeros_like(gradient), gradient)
+        weighted = share * (weighed(r, rise, assistant) - r * value.unsqueeze(-1)) - gap
+    return value, logit_gradient(pair, weighted.masked_fill(lost, 0.0))
 
 
 AMID = Divergence(
@@ -109,7 +126,7 @@ def amid(
 
     The assistant is r ~ (lam p^c + (1 - lam) q^c)^(1/c), c = (1 - alpha) / 2, normalised. alpha = -1 with KL(T‖R) is
     skew forward KL with alpha = lam. 0 only at p = q. Where alpha < 1 the default KL(T‖R) is finite whatever the
-    supports; with alpha >= 1 the assistant has only tokens both sides allow, and where there are none the value is +inf.
+    supports; with alpha >= 1 the assistant has only tokens both sides allow, and where there is none the value is +inf.
 
     Args:
         teacher: (..., V) log-probabilities, nats.
@@ -137,7 +154,7 @@ def amid_grad(
     """Which way AMiD pushes each student logit: e_j - q_j sum(e), with s_j the share of the student in the assistant.
 
     KL(T‖R): e = s (r - p). KL(S‖R): e = q (log(q/r) + 1) + s (r - q). KL(R‖T): e = s r (log(r/p) - KL).
-    KL(R‖S): e = s r (log(r/q) - KL) - r. A row of infinite value is 0, but for KL(T‖R), which keeps its rule.
+    KL(R‖S): e = s r (log(r/q) - KL) - r. A row of infinite value is 0; for KL(T‖R) only one without an assistant is.
 
     Args:
         teacher: (..., V) log-probabilities, nats.

@@ -1,11 +1,11 @@
-"""From derivatives by probabilities to gradients by logits: the one place of the softmax chain rule."""
+"""What rows share: the softmax chain rule, and terms of a KL between any two rows of log-probabilities."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from akl_viz.divergences.pair import Pair
+from akl_viz.divergences.pair import Pair, weighed
 
 
 def logit_gradient(pair: Pair, weighted: Tensor) -> Tensor:
@@ -30,6 +30,17 @@ def logit_gradient(pair: Pair, weighted: Tensor) -> Tensor:
     return torch.where(lost | (pair.student == -torch.inf), torch.zeros_like(gradient), gradient)
 
 
-def without_nan(values: Tensor) -> Tensor:
-    """The values with 0 where -inf met -inf: an entry that both sides rule out adds nothing."""
-    return torch.where(values.isnan(), torch.zeros_like(values), values)
+def log_ratio(one: Tensor, other: Tensor, empty: float = 0.0) -> Tensor:
+    """(..., V) one - other for logarithms, and `empty` where `one` is -inf: such a token weighs nothing."""
+    return torch.where(one == -torch.inf, torch.full_like(one, empty), one - other)
+
+
+def relative_terms(one: Tensor, other: Tensor) -> Tensor:
+    """(..., V) a log(a/b) of two rows of log-probabilities, nats: 0 where a = 0, +inf where a > 0 = b."""
+    return weighed(one.exp(), log_ratio(one, other), one)
+
+
+def infinite_rows(terms: Tensor, lost: Tensor) -> Tensor:
+    """The terms (..., V) with +inf in the first place of every lost row (..., 1), so that it sums to +inf."""
+    first = torch.arange(terms.shape[-1], device=terms.device) == 0
+    return terms.masked_fill(lost & first, torch.inf)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.pair import Pair
+from akl_viz.divergences.chain import log_ratio
+from akl_viz.divergences.pair import Pair, weighed
 
 
 @dataclass(frozen=True)
@@ -44,36 +45,23 @@ def _split(pair: Pair) -> _Parts:
         # log(1 - q_t) from the other tokens: 1 - q_t would lose a confident student's tail to rounding.
         logs.append((rows.gather(-1, target), rest.logsumexp(-1, keepdim=True), rest))
     (p_target, p_total, p_rows), (q_target, q_total, q_rows) = logs
-    q_logs = _minus(q_rows, q_total)
+    q_logs = log_ratio(q_rows, q_total, empty=-torch.inf)
+    p_logs = log_ratio(p_rows, p_total, empty=-torch.inf)
     return _Parts(
         at_target=at_target,
         q_target=q_target.exp(),
-        target_ratio=_minus(q_target, p_target, 0.0),
-        rest_ratio=_minus(q_total, p_total, 0.0),
+        target_ratio=log_ratio(q_target, p_target),
+        rest_ratio=log_ratio(q_total, p_total),
         q_rest=q_logs.exp(),
-        inner=torch.where(q_logs == -torch.inf, torch.zeros_like(q_logs), q_logs - _minus(p_rows, p_total)),
+        inner=log_ratio(q_logs, p_logs),
     )
-
-
-def _minus(one: Tensor, other: Tensor, empty: float = -torch.inf) -> Tensor:
-    """one - other, and `empty` where `one` is -inf."""
-    return torch.where(one == -torch.inf, torch.full_like(one, empty), one - other)
-
-
-def _times(weight: Tensor, values: Tensor) -> Tensor:
-    """weight * values where an infinite value stays infinite and 0 wins over nothing else."""
-    infinite = values.isinf()
-    return torch.where(infinite, values, weight * torch.where(infinite, torch.zeros_like(values), values))
 
 
 def _terms(pair: Pair, gamma: float) -> Tensor:
     """(..., V): at the target q_t log(q_t/p_t); elsewhere a share of the binary rest, and gamma times the inner KL."""
     parts = _parts(pair)
-    elsewhere = _times(pair.q, parts.rest_ratio.expand_as(pair.q))
-    elsewhere = torch.where(pair.q + parts.q_rest == 0.0, torch.zeros_like(elsewhere), elsewhere)
-    if gamma > 0.0:
-        elsewhere = elsewhere + gamma * _times(parts.q_rest, parts.inner)
-    return torch.where(parts.at_target, _times(parts.q_target, parts.target_ratio), elsewhere)
+    terms = pair.student_terms(torch.where(parts.at_target, parts.target_ratio, parts.rest_ratio))
+    return terms + gamma * weighed(parts.q_rest, parts.inner, pair.student) if gamma > 0.0 else terms
 
 
 def _value(pair: Pair, gamma: float) -> Tensor:
@@ -83,16 +71,13 @@ def _value(pair: Pair, gamma: float) -> Tensor:
 def _both(pair: Pair, gamma: float) -> tuple[Tensor, Tensor]:
     """Value and gradient; see drkl_grad."""
     parts, value = _parts(pair), _value(pair, gamma)
-    lost = value.isinf().unsqueeze(-1)
-    zero = torch.zeros_like(parts.q_target)
-    pull = torch.where(lost, zero, parts.target_ratio - parts.rest_ratio)
-    ratios = torch.where(lost, torch.zeros_like(parts.inner), parts.inner)
-    mean = (parts.q_rest * ratios).sum(-1, keepdim=True)
+    pull = parts.q_target * (parts.target_ratio - parts.rest_ratio)
     rest = pair.q.masked_fill(parts.at_target, 0.0)
-    at_target = parts.q_target * rest.sum(-1, keepdim=True) * pull
-    elsewhere = gamma * parts.q_rest * (ratios - mean) - parts.q_target * rest * pull
-    gradient = torch.where(parts.at_target, at_target, elsewhere)
-    return value, torch.where(lost | (pair.student == -torch.inf), torch.zeros_like(gradient), gradient)
+    gradient = torch.where(parts.at_target, rest.sum(-1, keepdim=True) * pull, -rest * pull)
+    if gamma > 0.0:
+        mean = (parts.q_rest * parts.inner).sum(-1, keepdim=True)
+        gradient = gradient + gamma * parts.q_rest * (parts.inner - mean)
+    return value, gradient.masked_fill(value.isinf().unsqueeze(-1) | (pair.student == -torch.inf), 0.0)
 
 
 DRKL = Divergence(
@@ -114,7 +99,8 @@ def drkl(teacher: Tensor, student: Tensor, target: Tensor, gamma: float = 0.5) -
     """Reverse KL taken apart at the target token t, with a constant weight on the other tokens.
 
     D = KL_b(q_t, p_t) + gamma KL(S^‖T^), with S^ and T^ the other tokens normalised. Reverse KL has 1 - q_t in place
-    of gamma. For gamma > 0 it is 0 only at p = q (or where both put everything on t); infinite where q > 0 = p.
+    of gamma. For gamma > 0 it is 0 only at p = q; infinite where q > 0 = p (at gamma 0 where that holds for t, or for
+    the others together).
 
     Args:
         teacher: (..., V) log-probabilities, nats.

@@ -6,21 +6,14 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.kl import (
-    forward_terms,
-    forward_value,
-    mixture,
-    mixture_gradient,
-    reverse_terms,
-    reverse_value,
-)
+from akl_viz.divergences.kl import Weights, forward_value, mixed_both, mixed_terms, mixed_value, reverse_value
 from akl_viz.divergences.pair import Pair
 
 _TIE = 64.0
 """Roundings within which two entropies count as equal: a permuted row must not be gated by its last digit."""
 
 
-def _entropy_weights(pair: Pair, gain: float) -> tuple[Tensor, Tensor]:
+def _entropy_weights(pair: Pair, gain: float) -> Weights:
     """(...) weights of forward and reverse KL: gain on forward where the teacher is more undecided, else on reverse."""
     teacher, student = pair.teacher_entropy.detach(), pair.student_entropy.detach()
     difference = teacher - student
@@ -29,7 +22,7 @@ def _entropy_weights(pair: Pair, gain: float) -> tuple[Tensor, Tensor]:
     return torch.where(difference > tie, many, one), torch.where(difference < -tie, many, one)
 
 
-def _ratio_weights(pair: Pair) -> tuple[Tensor, Tensor]:
+def _ratio_weights(pair: Pair) -> Weights:
     """(...) weights of forward and reverse KL: their shares of the sum; a half each where both are 0 or infinite."""
     forward, reverse = forward_value(pair).detach(), reverse_value(pair).detach()
     half = torch.full_like(forward, 0.5)
@@ -40,19 +33,6 @@ def _ratio_weights(pair: Pair) -> tuple[Tensor, Tensor]:
     return share, 1.0 - share
 
 
-def _mixed_value(pair: Pair, weights: tuple[Tensor, Tensor]) -> Tensor:
-    return mixture(forward_value(pair), reverse_value(pair), *weights)
-
-
-def _mixed_terms(pair: Pair, weights: tuple[Tensor, Tensor]) -> Tensor:
-    forward, reverse = weights
-    return mixture(forward_terms(pair), reverse_terms(pair), forward.unsqueeze(-1), reverse.unsqueeze(-1))
-
-
-def _mixed_both(pair: Pair, weights: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return _mixed_value(pair, weights), mixture_gradient(pair, *weights)
-
-
 BDKD = Divergence(
     key="bdkd",
     label="BDKD",
@@ -60,9 +40,9 @@ BDKD = Divergence(
     formula="w KL(T‖S) + v KL(S‖T), w = k where H(T) > H(S), v = k where H(S) > H(T), else 1",
     tex=r"k^{[H(T)>H(S)]}\,\mathrm{KL}(T\Vert S) + k^{[H(S)>H(T)]}\,\mathrm{KL}(S\Vert T)",
     source="Amara et al. 2022, BD-KD (arXiv 2212.12965); gain 3 in ghwang-s/abkd losses.py, 2 in aailab-kaist/AMiD",
-    values=lambda pair, gain: _mixed_value(pair, _entropy_weights(pair, gain)),
-    values_and_gradients=lambda pair, gain: _mixed_both(pair, _entropy_weights(pair, gain)),
-    terms=lambda pair, gain: _mixed_terms(pair, _entropy_weights(pair, gain)),
+    values=lambda pair, gain: mixed_value(pair, _entropy_weights(pair, gain)),
+    values_and_gradients=lambda pair, gain: mixed_both(pair, _entropy_weights(pair, gain)),
+    terms=lambda pair, gain: mixed_terms(pair, _entropy_weights(pair, gain)),
     params=(Param("gain", 3.0, "weight of the term the gate favours; the other has 1", lower=1.0, upper=20.0),),
     symmetric=True,
     smooth=False,
@@ -75,9 +55,9 @@ KLR = Divergence(
     formula="w KL(T‖S) + (1 - w) KL(S‖T), w = KL(T‖S) / (KL(T‖S) + KL(S‖T))",
     tex=r"\frac{\mathrm{KL}(T\Vert S)^2 + \mathrm{KL}(S\Vert T)^2}{\mathrm{KL}(T\Vert S) + \mathrm{KL}(S\Vert T)}",
     source="KLR, an unpublished repository's document, which takes the weight from a batch mean with a moving average",
-    values=lambda pair: _mixed_value(pair, _ratio_weights(pair)),
-    values_and_gradients=lambda pair: _mixed_both(pair, _ratio_weights(pair)),
-    terms=lambda pair: _mixed_terms(pair, _ratio_weights(pair)),
+    values=lambda pair: mixed_value(pair, _ratio_weights(pair)),
+    values_and_gradients=lambda pair: mixed_both(pair, _ratio_weights(pair)),
+    terms=lambda pair: mixed_terms(pair, _ratio_weights(pair)),
     symmetric=True,
     constant_weights=True,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence
@@ -27,8 +26,7 @@ def _both(pair: Pair) -> tuple[Tensor, Tensor]:
     """Value and gradient: with s_j = sqrt(p_j q_j) the gradient is (q_j sum(s) - s_j) / 2."""
     root_p, root_q = _roots(pair)
     shared = root_p * root_q
-    gradient = 0.5 * (pair.q * shared.sum(-1, keepdim=True) - shared)
-    return _value(pair), torch.where(pair.student == -torch.inf, torch.zeros_like(gradient), gradient)
+    return _value(pair), 0.5 * (pair.q * shared.sum(-1, keepdim=True) - shared)
 
 
 HELLINGER = Divergence(

@@ -8,6 +8,9 @@ from torch import Tensor
 from akl_viz.divergences.base import Divergence, Param
 from akl_viz.divergences.pair import Pair
 
+Weights = tuple[Tensor, Tensor]
+"""(...) weight of KL(T‖S) and of KL(S‖T) at every position."""
+
 
 def forward_terms(pair: Pair) -> Tensor:
     """What each token adds to KL(T‖S): p log(p/q), nats; the terms sum to the divergence and may be negative.
@@ -61,14 +64,14 @@ def reverse_gradient(pair: Pair) -> Tensor:
     return pair.once("reverse_kl_gradient", compute)
 
 
-def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor | float, weight_reverse: Tensor | float) -> Tensor:
+def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor, weight_reverse: Tensor) -> Tensor:
     """weight_forward * forward + weight_reverse * reverse; a term of weight 0 adds nothing even where infinite."""
     total = forward * weight_forward + reverse * weight_reverse
     if not bool(total.detach().sum().isnan()):
         return total
     zero = torch.zeros_like(total)
-    first = torch.where(torch.as_tensor(weight_forward == 0.0, device=total.device), zero, forward * weight_forward)
-    second = torch.where(torch.as_tensor(weight_reverse == 0.0, device=total.device), zero, reverse * weight_reverse)
+    first = torch.where(weight_forward == 0.0, zero, forward * weight_forward)
+    second = torch.where(weight_reverse == 0.0, zero, reverse * weight_reverse)
     return first + second
 
 
@@ -93,20 +96,26 @@ def _reverse_both(pair: Pair) -> tuple[Tensor, Tensor]:
     return reverse_value(pair), reverse_gradient(pair)
 
 
-def _mixed_value(pair: Pair, weight: float) -> Tensor:
-    """(...) the mixture at a constant weight."""
-    return mixture(forward_value(pair), reverse_value(pair), weight, 1.0 - weight)
-
-
-def _mixed_terms(pair: Pair, weight: float) -> Tensor:
-    """(..., V) what each token adds to the mixture."""
-    return mixture(forward_terms(pair), reverse_terms(pair), weight, 1.0 - weight)
-
-
-def _mixed_both(pair: Pair, weight: float) -> tuple[Tensor, Tensor]:
-    """Value and gradient of the mixture at a constant weight."""
+def constant_weights(pair: Pair, weight: float) -> Weights:
+    """The same weight of KL(T‖S) at every position, and the rest for KL(S‖T)."""
     forward = torch.full_like(pair.q[..., 0], weight)
-    return _mixed_value(pair, weight), mixture_gradient(pair, forward, 1.0 - forward)
+    return forward, 1.0 - forward
+
+
+def mixed_value(pair: Pair, weights: Weights) -> Tensor:
+    """(...) the mixture of forward and reverse KL at these weights, nats."""
+    return mixture(forward_value(pair), reverse_value(pair), *weights)
+
+
+def mixed_terms(pair: Pair, weights: Weights) -> Tensor:
+    """(..., V) what each token adds to the mixture, nats."""
+    forward, reverse = weights
+    return mixture(forward_terms(pair), reverse_terms(pair), forward.unsqueeze(-1), reverse.unsqueeze(-1))
+
+
+def mixed_both(pair: Pair, weights: Weights) -> tuple[Tensor, Tensor]:
+    """Value and gradient of the mixture, the weights being constants."""
+    return mixed_value(pair, weights), mixture_gradient(pair, *weights)
 
 
 FORWARD_KL = Divergence(
@@ -138,9 +147,9 @@ MIXED_KL = Divergence(
     formula="w KL(T‖S) + (1 - w) KL(S‖T)",
     tex=r"w\,\mathrm{KL}(T\Vert S) + (1-w)\,\mathrm{KL}(S\Vert T)",
     source="Jeffreys 1946 (w = 0.5 is half of Jeffreys' divergence); mode 'fr' of wutaiqiang/LLM_KD_AKL toy_examples",
-    values=_mixed_value,
-    values_and_gradients=_mixed_both,
-    terms=_mixed_terms,
+    values=lambda pair, weight: mixed_value(pair, constant_weights(pair, weight)),
+    values_and_gradients=lambda pair, weight: mixed_both(pair, constant_weights(pair, weight)),
+    terms=lambda pair, weight: mixed_terms(pair, constant_weights(pair, weight)),
     params=(Param("weight", 0.5, "weight of KL(T‖S); KL(S‖T) gets the rest"),),
     symmetric=True,
 )

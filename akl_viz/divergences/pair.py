@@ -173,11 +173,11 @@ class Pair:
 
     def teacher_terms(self, values: Tensor) -> Tensor:
         """(..., V) p * values, 0 outside the teacher's support and infinite where values are infinite on it."""
-        return self.p * values if self.full_support else _weighed(self.p, values, self.teacher)
+        return self.p * values if self.full_support else weighed(self.p, values, self.teacher)
 
     def student_terms(self, values: Tensor) -> Tensor:
         """(..., V) q * values, 0 outside the student's support and infinite where values are infinite on it."""
-        return self.q * values if self.full_support else _weighed(self.q, values, self.student)
+        return self.q * values if self.full_support else weighed(self.q, values, self.student)
 
     def teacher_sum(self, values: Tensor) -> Tensor:
         """(...) the sum of teacher_terms(values), without keeping the terms."""
@@ -238,7 +238,7 @@ def entropy_of(log_probabilities: Tensor, probabilities: Tensor, full_support: b
     """(...) -sum p log p in nats; an entry of probability zero adds nothing."""
     if full_support:
         return -(probabilities * log_probabilities).sum(-1)
-    return -_weighed(probabilities, log_probabilities, log_probabilities).sum(-1)
+    return -weighed(probabilities, log_probabilities, log_probabilities).sum(-1)
 
 
 def entropy(log_probabilities: Tensor) -> Tensor:
@@ -253,7 +253,7 @@ def entropy(log_probabilities: Tensor) -> Tensor:
     return entropy_of(log_probabilities, log_probabilities.exp(), full_support=False)
 
 
-def _weighed(weight: Tensor, values: Tensor, log_weight: Tensor) -> Tensor:
+def weighed(weight: Tensor, values: Tensor, log_weight: Tensor) -> Tensor:
     """weight * values where zero weight wins over infinite values, but an underflown weight does not."""
     zero = torch.zeros_like(values)
     infinite = values.isinf()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.chain import logit_gradient
+from akl_viz.divergences.chain import log_ratio, logit_gradient
 from akl_viz.divergences.pair import Pair
 
 
@@ -18,35 +18,29 @@ def log_mixture(share: float, one: Tensor, other: Tensor) -> Tensor:
 
 
 def _forward_log_ratio(pair: Pair, alpha: float) -> Tensor:
-    """(..., V) log(p/m) with m = alpha p + (1 - alpha) q; at most -log alpha."""
-    return pair.once(
-        ("skew_forward", alpha), lambda: _difference(pair.teacher, log_mixture(alpha, pair.teacher, pair.student))
-    )
+    """(..., V) log(p/m) with m = alpha p + (1 - alpha) q; at most -log alpha, -inf where p = 0."""
+
+    def compute() -> Tensor:
+        return log_ratio(pair.teacher, log_mixture(alpha, pair.teacher, pair.student), empty=-torch.inf)
+
+    return pair.once(("skew_forward", alpha), compute)
 
 
 def _reverse_log_ratio(pair: Pair, alpha: float) -> Tensor:
-    """(..., V) log(q/m) with m = alpha q + (1 - alpha) p; at most -log alpha."""
-    return pair.once(
-        ("skew_reverse", alpha), lambda: _difference(pair.student, log_mixture(alpha, pair.student, pair.teacher))
-    )
+    """(..., V) log(q/m) with m = alpha q + (1 - alpha) p; at most -log alpha, -inf where q = 0."""
 
+    def compute() -> Tensor:
+        return log_ratio(pair.student, log_mixture(alpha, pair.student, pair.teacher), empty=-torch.inf)
 
-def _difference(rows: Tensor, mixture: Tensor) -> Tensor:
-    """rows - mixture, -inf where the row is: a token it rules out weighs nothing anyway."""
-    return torch.where(rows == -torch.inf, rows, rows - mixture)
+    return pair.once(("skew_reverse", alpha), compute)
 
 
 def _forward_terms(pair: Pair, alpha: float) -> Tensor:
-    return _weighed(pair.p, _forward_log_ratio(pair, alpha))
+    return pair.teacher_terms(_forward_log_ratio(pair, alpha))
 
 
 def _reverse_terms(pair: Pair, alpha: float) -> Tensor:
-    return _weighed(pair.q, _reverse_log_ratio(pair, alpha))
-
-
-def _weighed(weight: Tensor, ratio: Tensor) -> Tensor:
-    """weight * ratio, 0 where the ratio is -inf, which is where the weight is 0."""
-    return weight * torch.where(ratio == -torch.inf, torch.zeros_like(ratio), ratio)
+    return pair.student_terms(_reverse_log_ratio(pair, alpha))
 
 
 def _forward_value(pair: Pair, alpha: float) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
+from akl_viz.divergences.chain import infinite_rows, relative_terms
 from akl_viz.divergences.pair import Pair
 
 
@@ -28,11 +29,12 @@ def _target(pair: Pair, t: float) -> Tensor:
 def _terms(pair: Pair, t: float) -> Tensor:
     """(..., V) p' log(p'/q) for the target p'; +inf in the first place where there is no target."""
     target = _target(pair, t)
-    ratio = torch.where(target == -torch.inf, torch.zeros_like(target), target - pair.student)
-    terms = torch.where(ratio.isinf(), ratio, target.exp() * torch.where(ratio.isinf(), torch.zeros_like(ratio), ratio))
-    nowhere = (target == -torch.inf).all(-1, keepdim=True)
-    first = torch.arange(terms.shape[-1], device=terms.device) == 0
-    return torch.where(nowhere & first, torch.full_like(terms, torch.inf), terms)
+    return infinite_rows(relative_terms(target, pair.student), _nowhere(target))
+
+
+def _nowhere(target: Tensor) -> Tensor:
+    """(..., 1) whether there is no target: no token is left."""
+    return (target == -torch.inf).all(-1, keepdim=True)
 
 
 def _value(pair: Pair, t: float) -> Tensor:
@@ -42,9 +44,10 @@ def _value(pair: Pair, t: float) -> Tensor:
 def _both(pair: Pair, t: float) -> tuple[Tensor, Tensor]:
     """Value and gradient q - p'."""
     target = _target(pair, t)
-    nowhere = (target == -torch.inf).all(-1, keepdim=True)
-    gradient = pair.q - target.exp()
-    return _value(pair, t), torch.where(nowhere | (pair.student == -torch.inf), torch.zeros_like(gradient), gradient)
+    # At the ends the target is a side of the pair: the same numbers, so that t = 0 pushes nowhere at all.
+    probabilities = {0.0: pair.q, 1.0: pair.p}.get(t)
+    gradient = pair.q - (target.exp() if probabilities is None else probabilities.detach())
+    return _value(pair, t), gradient.masked_fill(_nowhere(target) | (pair.student == -torch.inf), 0.0)
 
 
 TAID = Divergence(

@@ -7,26 +7,23 @@ from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
 from akl_viz.divergences.chain import logit_gradient
+from akl_viz.divergences.kl import forward_terms, mixture, reverse_terms
 from akl_viz.divergences.pair import Pair
 
 
 def _shares(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
-    """(..., V) share of forward and of reverse KL of every token: sigmoid(+-beta log(p/q)), constants."""
+    """(..., V) share of forward and of reverse KL of every token: sigmoid(+-beta log(p/q)), constants.
+
+    At beta = 0 both are one half, also where the ratio is infinite.
+    """
     ratio = pair.log_ratio.detach()
-    return torch.sigmoid(beta * ratio), torch.sigmoid(-beta * ratio)
+    steep = beta * ratio if beta > 0.0 else torch.zeros_like(ratio)
+    return torch.sigmoid(steep), torch.sigmoid(-steep)
 
 
 def _terms(pair: Pair, beta: float) -> Tensor:
     """(..., V) a p log(p/q) + (1 - a) q log(q/p): never negative, since log(p/q) and a p - (1 - a) q agree in sign."""
-    forward, reverse = _shares(pair, beta)
-    return _share_of(forward, pair.teacher_terms(pair.log_ratio)) - _share_of(
-        reverse, pair.student_terms(pair.log_ratio)
-    )
-
-
-def _share_of(share: Tensor, terms: Tensor) -> Tensor:
-    """share * terms, 0 where the share is 0 even if the term is infinite."""
-    return torch.where(share == 0.0, torch.zeros_like(terms), share * terms)
+    return mixture(forward_terms(pair), reverse_terms(pair), *_shares(pair, beta))
 
 
 def _value(pair: Pair, beta: float) -> Tensor:
@@ -36,8 +33,8 @@ def _value(pair: Pair, beta: float) -> Tensor:
 def _both(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
     """Value and gradient: e_j = -a p_j + (1 - a) q_j (log(q_j/p_j) + 1), the shares being constants."""
     forward, reverse = _shares(pair, beta)
-    pulled = _share_of(reverse, pair.q - pair.student_terms(pair.log_ratio))
-    return _value(pair, beta), logit_gradient(pair, pulled - forward * pair.p)
+    weighted = reverse * (pair.q + reverse_terms(pair)) - forward * pair.p
+    return _value(pair, beta), logit_gradient(pair, weighted)
 
 
 TODI = Divergence(

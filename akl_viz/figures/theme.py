@@ -50,8 +50,16 @@ DIVERGENCE_COLOURS: dict[str, dict[Theme, str]] = {
     "jsd": {"light": "#594e09", "dark": "#fbf17f"},
     "tvd": {"light": "#c53d45", "dark": "#dc433d"},
     "akl": {"light": "#1b1f24", "dark": "#f2f4f7"},
-    "skew_forward_kl": {"light": "#789198", "dark": "#2a8e6a"},
-    "skew_reverse_kl": {"light": "#855f6c", "dark": "#cab0b6"},
+    "skew_forward_kl": {"light": "#314030", "dark": "#abc783"},
+    "skew_reverse_kl": {"light": "#886366", "dark": "#967f65"},
+    "hellinger": {"light": "#9b1643", "dark": "#b52b5c"},
+    "alpha_beta": {"light": "#121dfe", "dark": "#f86ac5"},
+    "todi": {"light": "#777ff8", "dark": "#7f45c4"},
+    "amid": {"light": "#3b5377", "dark": "#166f62"},
+    "drkl": {"light": "#422b04", "dark": "#5b740f"},
+    "bdkd": {"light": "#8b91ba", "dark": "#d6bbc0"},
+    "klr": {"light": "#999196", "dark": "#9da38c"},
+    "taid": {"light": "#656e85", "dark": "#7a8882"},
 }
 """Registry key -> colour of its curve, bar or arrow."""
 

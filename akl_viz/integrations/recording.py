@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from akl_viz.distill import ProbeConfig, ProbeDetail, ProbeRow, RunStore, open_run, read_history
 from akl_viz.distill.probes import Probe
 from akl_viz.distill.runs import RUN_FILE
@@ -22,9 +20,8 @@ from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.integrations.held_out import held_out_sequences, left_out
+from akl_viz.integrations.pairing import as_checkpoint, tokenizer_of
 from akl_viz.models import Checkpoint, is_out_of_memory, load_checkpoint, match_vocabularies
-from akl_viz.models.device import dtype_name
-from akl_viz.models.loading import context_length, vocabulary_rows
 from akl_viz.records import ModelInfo
 
 LOG = logging.getLogger(__name__)
@@ -107,7 +104,7 @@ class Recording:
         self._store.update(
             teacher=asdict(self._teacher.info), student=asdict(student), notes=notes, measured_on=identity
         )
-        self._store.drop_after(self._loss, step)
+        self._store.go_on_from(self._loss, step)
         if detail is not None:
             self._store.teacher_detail(detail)
         self._seconds = float(rows["seconds"].max()) if len(rows) else 0.0
@@ -215,38 +212,12 @@ def _pair(watched: Watched, model: Any, tokenizer: Any) -> tuple[Checkpoint, Che
     if isinstance(given, str):
         given = load_checkpoint(given, device=str(next(model.parameters()).device))
     loaded = given if isinstance(given, Checkpoint) else None
-    words = watched.tokenizer or _tokenizer_of(tokenizer) or (loaded.tokenizer if loaded else None)
+    words = watched.tokenizer or tokenizer_of(tokenizer) or (loaded.tokenizer if loaded else None)
     if words is None:
         raise InvalidInput("The trainer has no tokenizer: give HeadTailCallback one (tokenizer=...).")
-    teacher = loaded or Checkpoint(_info(given, words), given, words)
-    student = Checkpoint(_info(model, words), model, words)
+    teacher = loaded or as_checkpoint(given, words)
+    student = as_checkpoint(model, words)
     return teacher, student, match_vocabularies(teacher, student).size
-
-
-def _tokenizer_of(given: Any) -> Any:
-    """The tokenizer in what a trainer calls its processing class; None where there is none."""
-    found = getattr(given, "tokenizer", given)
-    return found if hasattr(found, "get_vocab") else None
-
-
-def _info(model: Any, tokenizer: Any) -> ModelInfo:
-    """How a module of somebody else's is named in records."""
-    if not isinstance(model, torch.nn.Module) or not hasattr(model, "get_output_embeddings"):
-        raise InvalidInput(
-            "A teacher must be a causal language model, a checkpoint or a model reference, "
-            f"not a {type(model).__name__}."
-        )
-    first = next(model.parameters())
-    return ModelInfo(
-        reference=str(getattr(model.config, "name_or_path", "") or ""),
-        architecture=type(model).__name__,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        vocab_size=vocabulary_rows(model),
-        context=context_length(model, tokenizer),
-        dtype=dtype_name(first.dtype),
-        device=str(first.device),
-        revision="",
-    )
 
 
 def _identity(teacher: ModelInfo, probe: ProbeConfig, sequences: tuple[TokenSequence, ...]) -> str:

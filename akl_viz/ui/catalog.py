@@ -60,6 +60,13 @@ PAGES: tuple[PageRow, ...] = (
         icon=":material/balance:",
     ),
     PageRow(
+        key="learn/discrete",
+        title="Free student",
+        section="Learn",
+        question="A student free in every logit: which loss closes which gap first, and does it matter in the end?",
+        icon=":material/show_chart:",
+    ),
+    PageRow(
         key="inspect/tokens",
         title="Token inspector",
         section="Inspect",

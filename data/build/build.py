@@ -23,6 +23,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "index": (),
     "prompts": (),
     "trace": (),
+    "race": (),
     "report": (),
     "verify": (),
 }

@@ -16,10 +16,9 @@ start.start_row(config)
 name = saved.opened()
 
 # Figures
-if name is not None:
-    run = live.show(name)
-    if run is not None:
-        saved.inspect_links(run)
+run = live.show(name) if name is not None else live.show_stored()
+if run is not None:
+    saved.inspect_links(run)
 saved.listing(name)
 if config is not None:
     start.show_command(config)

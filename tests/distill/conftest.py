@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -67,3 +68,15 @@ def family_pair(tmp_path_factory) -> tuple[Path, Path, Path]:
     text = root / "text.txt"
     text.write_text("It is a truth universally acknowledged, that a man must be in want of a wife. " * 60)
     return save_llama(root / "teacher", 1, hidden=32), save_llama(root / "student", 2), text
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    run(toy(), folder)
+    return folder
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "run"))

@@ -66,7 +66,8 @@ def test_a_killed_run_is_resumed_to_the_same_end(processes, whole, tmp_path, kil
         made += at_work
         if started(folder):
             found = open_run(folder)
-            assert found.status in ({"interrupted"} if at_work else {"finished", "interrupted"})
+            # A child whose last write was made is still alive for a moment.
+            assert found.status in ({"interrupted", "finished"} if at_work else {"finished"})
             for loss in CONFIG.losses:
                 assert found.done[loss] <= CONFIG.steps
         else:

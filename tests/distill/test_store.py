@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,6 @@ from akl_viz.distill import (
     atomic,
     delete_run,
     distill,
-    list_runs,
     open_run,
     read_history,
 )
@@ -34,18 +32,6 @@ DETAIL = ProbeDetail(np.arange(40), np.zeros((2, 6), dtype=np.float32), ("né <b
 TEACHER = TeacherDetail(
     np.ones((2, 6), dtype=np.float32), np.array([1, 2]), np.array([3, 4]), ("a", "b"), ("c", "d"), (), (), {"x": 1.0}
 )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    run(toy(), folder)
-    return folder
-
-
-@pytest.fixture
-def copied(finished, tmp_path) -> Path:
-    return Path(shutil.copytree(finished, tmp_path / "run"))
 
 
 def test_the_folder_is_readable_without_our_code(finished):
@@ -154,107 +140,6 @@ def test_another_programs_training_is_recorded_and_read(tmp_path):
     assert not found.resumable
     with pytest.raises(InvalidInput, match="trained by another program"):
         distill(None, tmp_path / "theirs", resume=True)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "no run folder"),
-        ("{", "not a readable JSON file"),
-        ("[]", "does not describe a run of schema 1"),
-        ('{"schema": 2}', "does not describe a run of schema 1"),
-        ('{"schema": 1, "status": "dancing", "config": null}', "unknown status"),
-        ('{"schema": 1, "status": "running", "config": {"colour": 1}}', "has no setting 'colour'"),
-        ("[" * 100_000, "not a readable JSON file"),
-        (" " * 2_000_001, "too large"),
-    ],
-)
-def test_a_foreign_folder_is_refused_and_left_out_of_the_list(tmp_path, finished, content, said):
-    shutil.copytree(finished, tmp_path / "good")
-    (tmp_path / "bad").mkdir()
-    if content is not None:
-        (tmp_path / "bad" / "run.json").write_text(content)
-    with pytest.raises(InvalidInput, match=said):
-        open_run(tmp_path / "bad")
-    assert [found.folder.name for found in list_runs(tmp_path)] == ["good"]
-
-
-def test_a_broken_history_or_probe_is_named(copied):
-    (copied / "history.parquet").write_bytes(b"PAR1")
-    with pytest.raises(InvalidInput, match="is no history of a run"):
-        open_run(copied)
-    (copied / "history.parquet").unlink()
-    assert open_run(copied).history().empty
-    (copied / "probes" / "akl" / "step-000005.npz").write_bytes(b"PK")
-    with pytest.raises(InvalidInput, match="cannot be read"):
-        open_run(copied).detail("akl", 5)
-    with pytest.raises(InvalidInput, match="was not measured"):
-        open_run(copied).detail("akl", 4)
-
-
-def test_a_pickle_in_a_probe_is_never_read(copied):
-    np.savez(copied / "probes" / "akl" / "step-000005.npz", meta=np.array({"a": 1}, dtype=object))
-    with pytest.raises(InvalidInput, match="cannot be read"):
-        open_run(copied).detail("akl", 5)
-
-
-def test_a_damaged_optimiser_state_is_named(copied):
-    (copied / "checkpoints" / "akl" / "step-000008" / "optimizer.safetensors").write_bytes(b"12")
-    with pytest.raises(InvalidInput, match="is damaged, so the run cannot go on"):
-        run(toy(steps=9), copied, resume=True)
-
-
-def test_checkpoints_without_optimiser_state_are_not_thrown_away(copied):
-    (copied / "checkpoints" / "akl" / "step-000008" / "optimizer.safetensors").unlink()
-    with pytest.raises(InvalidInput, match=r"lack optimizer\.safetensors, so the run cannot go on"):
-        run(toy(steps=9), copied, resume=True)
-    assert list(open_run(copied).checkpoints("akl")) == [3, 6, 8]
-
-
-def test_a_pruning_that_was_cut_short_is_finished(copied):
-    """As after a kill between a checkpoint's last write and the removal of what it replaces."""
-    folder = copied / "checkpoints" / "akl"
-    shutil.copy(folder / "step-000008" / "optimizer.safetensors", folder / "step-000006")
-    run(None, copied, resume=True)
-    kept = sorted(path.parent.name for path in folder.rglob("optimizer.safetensors"))
-    assert kept == ["step-000008"]
-
-
-def test_a_half_written_first_file_is_no_reason_to_refuse_a_folder(tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / f"{atomic.PARTIAL}run.json").write_text("{")
-    run(toy(steps=1, losses=("akl",)), tmp_path / "run")
-    assert not list((tmp_path / "run").glob(f"{atomic.PARTIAL}*"))
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "../run", "run/probes", "nothing", "/", "link", ".hidden", "plain"])
-def test_only_runs_directly_below_the_root_are_deleted(tmp_path, finished, name):
-    root = tmp_path / "root"
-    root.mkdir()
-    shutil.copytree(finished, tmp_path / "run")
-    shutil.copytree(finished, root / "run")
-    shutil.copytree(finished, root / ".hidden")
-    (root / "link").symlink_to(tmp_path / "run")
-    (root / "plain").mkdir()
-    (root / "plain" / "thesis.txt").write_text("mine")
-    before = sorted(path for path in tmp_path.rglob("*"))
-    with pytest.raises(InvalidInput):
-        delete_run(root, name)
-    assert sorted(path for path in tmp_path.rglob("*")) == before
-
-
-def test_a_run_is_deleted(copied):
-    delete_run(copied.parent, "run")
-    assert list(copied.parent.iterdir()) == []
-
-
-def test_the_list_is_newest_first(tmp_path):
-    for name, created in (("b", "2026-01-02"), ("a", "2026-01-01"), ("c", "2026-01-03")):
-        store = RunStore.create(tmp_path / name, losses=["x"])
-        store.update(created=created)
-        store.close()
-    assert [found.name for found in list_runs(tmp_path)] == ["c", "b", "a"]
-    assert list_runs(tmp_path / "nowhere") == []
 
 
 @pytest.mark.slow

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from akl_viz.distill import open_run
+
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
@@ -44,3 +46,15 @@ def test_an_unknown_loss_is_one_sentence(name):
     assert done.returncode == 2
     assert "There is no divergence 'nothing'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_watched_training_leaves_a_run_that_opens_and_is_not_overwritten(tmp_path):
+    words = ("watch_training.py", "--steps", "4", "--folder", str(tmp_path / "mine"))
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    found = open_run(tmp_path / "mine")
+    assert (found.status, found.history()["step"].tolist()) == ("finished", [0, 1, 2, 4])
+    again = run(*words)
+    assert again.returncode == 2
+    assert "already holds a run" in again.stderr
+    assert "Traceback" not in again.stderr

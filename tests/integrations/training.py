@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, Trainer, TrainingArguments
 
+from akl_viz.distill import ProbeConfig
+from akl_viz.integrations.callback import HeadTailCallback
 from tests.checkpoints import VOCABULARY, make_tokenizer, random_model
 
 HELD_OUT = [
@@ -16,6 +18,8 @@ HELD_OUT = [
 ]
 LENGTH = 12
 SEED = 3
+PROBE = ProbeConfig(windows=3, watched=(3, 9), samples=1, sample_tokens=4)
+MEASURES = ["forward_kl", "reverse_kl", "head_gap", "tail_gap", "weight_forward", "top1_agreement", "perplexity"]
 
 
 def student(seed: int = 2, *, rows: int = VOCABULARY, dropout: float = 0.3):
@@ -69,3 +73,15 @@ def trainer(folder: Path, model, callbacks=(), **changes) -> Trainer:
         processing_class=make_tokenizer(),
         callbacks=list(callbacks),
     )
+
+
+def callback(teacher, folder, held_out=HELD_OUT, **changes) -> HeadTailCallback:
+    """A callback on the three held-out texts."""
+    return HeadTailCallback(teacher, held_out, folder, **{"probe": PROBE} | changes)
+
+
+def weights(folder, callbacks, **changes):
+    """Name -> tensor after eight steps."""
+    run = trainer(folder, student(), callbacks, **changes)
+    run.train()
+    return {name: value.detach().clone() for name, value in run.model.state_dict().items()}

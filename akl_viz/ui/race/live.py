@@ -6,8 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from akl_viz.distill import Run
+from akl_viz.distill import open_run as open_run_folder
 from akl_viz.errors import AklVizError
 from akl_viz.figures.race import PANELS, key_html, race_panel
+from akl_viz.paths import DATA
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.moment import moment
 from akl_viz.ui.race.saved import comparison
@@ -16,6 +18,7 @@ from akl_viz.ui.race.start import open_run
 from akl_viz.ui.results import theme
 
 POLL_SECONDS = 0.7
+STORED = DATA / "runs" / "forty-steps"
 
 
 def show(name: str) -> Run | None:
@@ -35,6 +38,19 @@ def show(name: str) -> Run | None:
         curves(run)
     if not moment(run, key=f"race.moment.{name}") and race is None:
         st.info("Nothing was measured in this run yet.", icon=":material/info:")
+    return run
+
+
+def show_stored() -> Run:
+    """The run that comes with the app, so that a first visit sees what a run gives."""
+    run = open_run_folder(STORED)
+    st.subheader("A run to begin with", anchor=False)
+    st.caption(
+        f"{run.steps} steps of {len(run.losses)} losses on the bundled pair, one seed. Start a run of your own above; "
+        "the same command gives these curves again."
+    )
+    curves(run)
+    moment(run, key="race.moment.stored")
     return run
 
 

@@ -1,0 +1,223 @@
+"""What a person chose on the page: plain values, packed for an address, read from one, and as an experiment.
+
+Values from an address are untrusted: each is checked by itself, and one that is not valid is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from akl_viz.errors import InvalidInput
+from akl_viz.figures.theme import DIVERGENCE_COLOURS
+from akl_viz.loss_spec import LossSpec
+from akl_viz.records import BOUNDARIES, Boundary
+from akl_viz.toys import OPTIMISERS, STARTS, TAILS, TARGETS, DiscreteConfig, Optimiser, Start, discrete_config
+
+OWN = "own"
+PRESETS = (*TARGETS, OWN)
+MOST_LOSSES = 8
+MOST_STEPS = 5_000
+MOST_SEEDS = 100
+MOST_TOKENS = 2_000
+MOST_TEXT = 4_000
+"""Characters of a typed target: it must fit an address."""
+MOST_RECORDED = 1_000
+"""Steps kept of a run: longer ones keep every second, third, ... step."""
+OWN_TARGET = "0.4 0.25 0.15 0.08 0.05 0.03 0.02 0.01 0.006 0.004"
+BETWEEN = ";"
+"""Between the losses of an address: no loss contains it."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One view of the page, in values that widgets hold."""
+
+    preset: str
+    target: str
+    """Probabilities of an own teacher, typed."""
+    tokens: int
+    losses: tuple[str, ...]
+    optimiser: str
+    lr: float
+    start: str
+    noise: float
+    depth: float
+    steps: int
+    seeds: int
+    first_seed: int
+    mu: float
+    boundary: Boundary
+    tail: str
+    far_from: int
+    """First token of the far region; 0 for the default of the vocabulary."""
+    bottom: int
+    share: float
+    """Share of a gap that a loss must get below to be first."""
+
+
+def defaults(preset: str) -> Choices:
+    """What the page shows when a preset is chosen."""
+    base = discrete_config(preset, target=numbers_of(OWN_TARGET) if preset == OWN else None)
+    optimiser, start = base.optimisers[0], base.start
+    return Choices(
+        preset=preset,
+        target=OWN_TARGET,
+        tokens=base.tokens,
+        losses=base.losses,
+        optimiser=optimiser.name,
+        lr=optimiser.lr,
+        start=start.kind,
+        noise=start.noise,
+        depth=start.depth,
+        steps=base.steps,
+        seeds=base.seeds,
+        first_seed=base.first_seed,
+        mu=base.mu,
+        boundary=base.boundary,
+        tail=base.tail,
+        far_from=0,
+        bottom=base.bottom if preset != OWN else 3,
+        share=0.5,
+    )
+
+
+DEFAULT = defaults(PRESETS[0])
+
+
+def config_of(choices: Choices) -> DiscreteConfig:
+    """The experiment.
+
+    Raises:
+        InvalidInput: a value out of range, or a typed target that is no list of probabilities.
+    """
+    if len(choices.losses) > MOST_LOSSES:
+        raise InvalidInput(f"At most {MOST_LOSSES} losses fit side by side, not {len(choices.losses)}.")
+    own = choices.preset == OWN
+    target = numbers_of(choices.target) if own else None
+    if target is not None and len(target) > MOST_TOKENS:
+        raise InvalidInput(f"The target may have at most {MOST_TOKENS:,} probabilities, not {len(target):,}.")
+    return discrete_config(
+        choices.preset,
+        target=target,
+        tokens=choices.tokens if choices.preset == "zipf" else None,
+        losses=tuple(str(LossSpec.parse(loss)) for loss in choices.losses),
+        optimisers=(Optimiser(choices.optimiser, choices.lr),),
+        start=Start(choices.start, noise=choices.noise, depth=choices.depth),
+        steps=choices.steps,
+        seeds=choices.seeds,
+        first_seed=choices.first_seed,
+        mu=choices.mu,
+        boundary=choices.boundary,
+        tail=choices.tail,
+        far_from=choices.far_from or None,
+        bottom=choices.bottom if choices.tail == "bottom" else None,
+        every=every(choices.steps),
+        frames=True,
+    )
+
+
+def every(steps: int) -> int:
+    """Record every so many steps: all of them up to MOST_RECORDED."""
+    return -(-steps // MOST_RECORDED)
+
+
+def numbers_of(text: str) -> tuple[float, ...]:
+    """The numbers of a typed list, separated by spaces, commas, semicolons or lines.
+
+    Raises:
+        InvalidInput: a part is no number, or there is nothing.
+    """
+    parts = text.replace(",", " ").replace(";", " ").split()
+    found = []
+    for part in parts:
+        try:
+            found.append(float(part))
+        except ValueError:
+            raise InvalidInput(f"{part[:40]!r} is not a number: type probabilities such as 0.5 0.3 0.2.") from None
+    if not found:
+        raise InvalidInput("Type the probabilities of your teacher, such as 0.5 0.3 0.2.")
+    return tuple(found)
+
+
+def known_loss(text: str) -> bool:
+    """Whether it is well formed and its key is in the table of divergences."""
+    with suppress(InvalidInput):
+        return len(text) <= 200 and LossSpec.parse(text).key in DIVERGENCE_COLOURS
+    return False
+
+
+def from_address(query: Mapping[str, str]) -> Choices:
+    """The choices of an address; whatever is not valid is left at the preset's default."""
+    preset = query.get("preset")
+    choices = defaults(preset if preset in PRESETS else DEFAULT.preset)
+    for name, read in _READERS.items():
+        text = query.get(name)
+        value = None if text is None or len(text) > MOST_TEXT else read(text)
+        if value is not None:
+            changed = replace(choices, **{name: value})
+            with suppress(InvalidInput):
+                config_of(changed)
+                choices = changed
+    return choices
+
+
+def to_address(choices: Choices) -> dict[str, str | None]:
+    """The parameters `from_address` reads as these choices; None where one is at the preset's default."""
+    base = defaults(choices.preset)
+    found: dict[str, str | None] = {"preset": choices.preset if choices.preset != DEFAULT.preset else None}
+    for name in (field.name for field in fields(Choices) if field.name != "preset"):
+        value = getattr(choices, name)
+        text = BETWEEN.join(value) if isinstance(value, tuple) else str(value)
+        found[name] = text if value != getattr(base, name) else None
+    return found
+
+
+def _word(*allowed: str) -> Callable[[str], str | None]:
+    return lambda text: text if text in allowed else None
+
+
+def _whole(lower: int, upper: int) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        known = text.isascii() and text.isdigit() and len(text) < 10
+        return int(text) if known and lower <= int(text) <= upper else None
+
+    return read
+
+
+def _decimal(lower: float, upper: float) -> Callable[[str], float | None]:
+    def read(text: str) -> float | None:
+        with suppress(ValueError):
+            return float(text) if len(text) < 30 and lower <= float(text) <= upper else None
+        return None
+
+    return read
+
+
+def _losses(text: str) -> tuple[str, ...] | None:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(BETWEEN) if known_loss(part.strip())))
+    return found[:MOST_LOSSES] or None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "target": lambda text: text,
+    "tokens": _whole(2, MOST_TOKENS),
+    "losses": _losses,
+    "optimiser": _word(*OPTIMISERS),
+    "lr": _decimal(1e-6, 1e3),
+    "start": _word(*STARTS),
+    "noise": _decimal(0.0, 100.0),
+    "depth": _decimal(0.0, 500.0),
+    "steps": _whole(1, MOST_STEPS),
+    "seeds": _whole(1, MOST_SEEDS),
+    "first_seed": _whole(0, 2**31 - 1),
+    "mu": _decimal(0.05, 0.95),
+    "boundary": _word(*BOUNDARIES),
+    "far_from": _whole(0, MOST_TOKENS),
+    "bottom": _whole(1, MOST_TOKENS),
+    "tail": _word(*TAILS),
+    "share": _decimal(0.01, 0.99),
+}
+"""Parameter of an address -> its value, or None where it is not valid."""

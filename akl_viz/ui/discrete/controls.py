@@ -1,0 +1,166 @@
+"""The controls of the page. Each widget is named after a choice, so that a preset or an address can fill it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import streamlit as st
+
+from akl_viz.figures.theme import DIVERGENCE_COLOURS
+from akl_viz.records import BOUNDARIES
+from akl_viz.toys import DEFAULT_LR, LOSSES, OPTIMISERS, STARTS, TAILS, TARGETS
+from akl_viz.ui import permalink
+from akl_viz.ui.discrete import choices as chosen
+from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address
+
+PREFIX = "discrete."
+_LINK = PREFIX + "link"
+_PRESET_LABELS = {key: target.label for key, target in TARGETS.items()} | {chosen.OWN: "Own target"}
+_START_LABELS = {
+    "uniform": "logits from U(0, 1)",
+    "zeros": "uniform student",
+    "warm": "warmed up: teacher's logits + noise",
+    "missing-mode": "teacher without a mode",
+}
+_TAIL_LABELS = {"rest": "1 − μ: all but the head", "far": "far region", "bottom": "bottom k"}
+_FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom")
+"""Choices that a preset brings along; the others stay as they are."""
+
+
+def choices() -> Choices:
+    """Draw the controls and return what they hold."""
+    _restore()
+    preset, losses, optimiser, lr = st.columns([1.5, 3, 0.9, 0.8])
+    preset.selectbox(
+        "Teacher", chosen.PRESETS, format_func=_PRESET_LABELS.__getitem__, on_change=_take_preset, **_key("preset")
+    )
+    losses.multiselect(
+        "Losses side by side; the first one is compared with each other",
+        _known_losses(),
+        accept_new_options=True,
+        max_selections=chosen.MOST_LOSSES,
+        help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
+        **_key("losses"),
+    )
+    optimiser.selectbox("Optimiser", OPTIMISERS, on_change=_take_lr, **_key("optimiser"))
+    lr.number_input(
+        "Learning rate", 1e-6, 1e3, step=0.05, format="%g", help="The loss is a plain sum over tokens.", **_key("lr")
+    )
+    if st.session_state[PREFIX + "preset"] == chosen.OWN:
+        st.text_area(
+            "Your teacher: probabilities, divided by their sum",
+            height=70,
+            max_chars=chosen.MOST_TEXT,
+            help="Separated by spaces, commas or lines; all above 0.",
+            **_key("target"),
+        )
+    with st.expander("Start, steps, seeds, head and tail"):
+        _run()
+        _regions()
+    return _collected()
+
+
+def publish(now: Choices) -> None:
+    """Put the choices into the address; what is at the preset's default is left out."""
+    found = to_address(now)
+    st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
+    for name, text in found.items():
+        permalink.set_parameter(name, text)
+
+
+def _run() -> None:
+    """How a run starts and how long it is."""
+    columns = st.columns(5)
+    columns[0].selectbox("Student's start", STARTS, format_func=_START_LABELS.__getitem__, **_key("start"))
+    start = st.session_state[PREFIX + "start"]
+    columns[1].number_input(
+        "Noise of a warmed-up start", 0.0, 100.0, step=0.25, help="Standard deviation, in logits.",
+        disabled=start != "warm", **_key("noise"),
+    )  # fmt: skip
+    columns[2].number_input(
+        "Depth of a missing mode", 0.0, 500.0, step=1.0, help="How far the logits of the first half are lowered.",
+        disabled=start != "missing-mode", **_key("depth"),
+    )  # fmt: skip
+    columns[3].number_input("Steps", 1, chosen.MOST_STEPS, step=50, **_key("steps"))
+    columns[4].number_input(
+        "Tokens of Zipf's law", 2, chosen.MOST_TOKENS, step=100,
+        disabled=st.session_state[PREFIX + "preset"] != "zipf", **_key("tokens"),
+    )  # fmt: skip
+    columns = st.columns(3)
+    columns[0].number_input(
+        "Seeds", 1, chosen.MOST_SEEDS, help="More than one draws medians and bands; the animation shows the first.",
+        **_key("seeds"),
+    )  # fmt: skip
+    columns[1].number_input("First seed", 0, 2**31 - 1, **_key("first_seed"))
+    columns[2].number_input(
+        "Share of a gap to get below",
+        0.01,
+        0.99,
+        step=0.05,
+        help="Who gets there first is told below.",
+        **_key("share"),
+    )
+
+
+def _regions() -> None:
+    """Which tokens are the head and the tail."""
+    columns = st.columns([1.3, 1, 1.3, 1])
+    columns[0].slider("μ, mass of the head", 0.05, 0.95, step=0.05, **_key("mu"))
+    columns[1].segmented_control(
+        "Boundary", BOUNDARIES, required=True,
+        help="The token that crosses μ: *below* leaves it to the tail (the authors' code), *reach* takes it in.",
+        **_key("boundary"),
+    )  # fmt: skip
+    columns[2].segmented_control(
+        "Tail", TAILS, required=True, format_func=_TAIL_LABELS.__getitem__,
+        help="What the tail gap sums over. AKL's own weights always use 1 − μ.", **_key("tail"),
+    )  # fmt: skip
+    tail = st.session_state[PREFIX + "tail"]
+    if tail == "far":
+        columns[3].number_input(
+            "First far token", 0, chosen.MOST_TOKENS, help="0: 57.5 % of the way, the notebook's inset.",
+            **_key("far_from"),
+        )  # fmt: skip
+    elif tail == "bottom":
+        columns[3].number_input("k", 1, chosen.MOST_TOKENS, **_key("bottom"))
+
+
+def _key(name: str) -> dict[str, Any]:
+    return {"key": PREFIX + name, "persist_state": "session"}
+
+
+def _restore() -> None:
+    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
+    known = to_address(chosen.DEFAULT)
+    given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
+    if given and given != st.session_state.get(_LINK):
+        _fill(asdict(from_address(given)))
+        st.session_state[_LINK] = given
+    for name, value in asdict(chosen.DEFAULT).items():
+        st.session_state.setdefault(PREFIX + name, list(value) if isinstance(value, tuple) else value)
+
+
+def _fill(values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        st.session_state[PREFIX + name] = list(value) if isinstance(value, tuple) else value
+
+
+def _take_preset() -> None:
+    found = asdict(defaults(st.session_state[PREFIX + "preset"]))
+    _fill({name: found[name] for name in _FROM_PRESET})
+
+
+def _take_lr() -> None:
+    st.session_state[PREFIX + "lr"] = DEFAULT_LR[st.session_state[PREFIX + "optimiser"]]
+
+
+def _known_losses() -> list[str]:
+    """Every key, reversed AKL, and the specifications in use."""
+    keys = list(dict.fromkeys([*DIVERGENCE_COLOURS, *LOSSES]))
+    return keys + [loss for loss in st.session_state[PREFIX + "losses"] if loss not in keys]
+
+
+def _collected() -> Choices:
+    values = {field.name: st.session_state[PREFIX + field.name] for field in fields(Choices)}
+    return Choices(**values | {"losses": tuple(values["losses"]), "target": values["target"] or ""})

@@ -1,0 +1,132 @@
+"""The experiment on its page: the animation, what happened in it, and below it the command and the file."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+import streamlit as st
+
+from akl_viz.records import BOUNDARIES
+from akl_viz.toys import DiscreteConfig, DiscreteRuns, discrete_config
+from akl_viz.ui import permalink
+from akl_viz.ui.components.discrete import markup, script, style
+from akl_viz.ui.discrete import choices as chosen
+from akl_viz.ui.discrete.choices import Choices
+from akl_viz.ui.discrete.controls import choices, publish
+from akl_viz.ui.discrete.payload import payload
+from akl_viz.ui.discrete.results import Result
+from akl_viz.ui.discrete.waiting import result_for
+from akl_viz.ui.plain import plain
+
+KEY = "discrete.animation"
+FIRST_STEP = 5
+"""The step the page opens at: the losses lie well apart there."""
+_OPENED = "discrete.opened"
+_COMPONENT = st.components.v2.component("akl_discrete", html=markup(), css=style(), js=script(), isolate_styles=True)
+
+
+def experiment() -> None:
+    """Controls, animation, findings, command and file."""
+    now = choices()
+    result, current = result_for(now)
+    if current:
+        publish(now)
+    if result is None:
+        return
+    if not current:
+        st.caption("Below is the experiment before this one.")
+    _animation(result)
+    _findings(result)
+    _reproduce(result, now)
+
+
+@st.fragment
+def _animation(result: Result) -> None:
+    """Draw it; where a person stops it, the fragment alone runs again and the step goes into the address."""
+    opened = st.session_state.setdefault(_OPENED, _step_of_address())
+    _COMPONENT(key=KEY, data=payload(result, opened), default={"step": None}, on_step_change=_nothing)
+    component = st.session_state.get(KEY)
+    step = component.get("step") if isinstance(component, Mapping) else None
+    if isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= chosen.MOST_STEPS:
+        permalink.set_parameter("step", None if step == FIRST_STEP else str(step))
+
+
+def _step_of_address() -> int:
+    """The step to open at; an address may ask for any, and the last one stands for what is beyond."""
+    text = st.query_params.get("step", "")
+    known = text.isascii() and text.isdigit() and len(text) < 6
+    return min(int(text), chosen.MOST_STEPS) if known else FIRST_STEP
+
+
+def _findings(result: Result) -> None:
+    """What happened, counted."""
+    config = result.runs.config
+    if not result.counts:
+        st.caption("Choose a second loss, and who was first is counted here.")
+        return
+    st.markdown("**What happened here**")
+    st.markdown("\n".join(f"- {plain(sentence)}" for _, sentence in result.counts))
+    if not config.start.random:
+        st.caption("This start is the same for every seed: it is counted once.")
+    elif config.seeds == 1:
+        st.caption("One seed says little, as the interval shows: raise *Seeds* above.")
+
+
+def _reproduce(result: Result, now: Choices) -> None:
+    """The command of this view, and its curves as a file."""
+    with st.expander("Show the command"):
+        st.code(command(result.runs.config, now.share), language="bash", wrap_lines=True)
+        st.caption("Prints the teacher, every curve of every seed, and who was first, as JSON at full precision.")
+    st.download_button(
+        "Curves, CSV",
+        lambda: _csv(result.runs),
+        "discrete.csv",
+        "text/csv",
+        key="discrete.download",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+    st.caption("The address of this page holds the whole view: copy it to share it.")
+
+
+def command(config: DiscreteConfig, share: float) -> str:
+    """`akl-viz toy discrete ...` with what differs from the preset."""
+    base = discrete_config(config.preset, target=config.target or None)
+    optimiser, start = config.optimisers[0], config.start
+    words = ["akl-viz", "toy", "discrete", "--preset", config.preset]
+    if config.target:
+        words.append("--target=" + ",".join(map(repr, config.target)))
+    for loss in config.losses if config.losses != base.losses else ():
+        words += ["--loss", loss]
+    options = (
+        ("--tokens", config.tokens, base.tokens),
+        ("--optimizer", optimiser.name, base.optimisers[0].name),
+        ("--lr", optimiser.lr, base.optimisers[0].lr if optimiser.name == base.optimisers[0].name else None),
+        ("--start", start.kind, base.start.kind),
+        ("--noise", start.noise if start.kind == "warm" else 1.0, 1.0),
+        ("--depth", start.depth if start.kind == "missing-mode" else 10.0, 10.0),
+        ("--steps", config.steps, base.steps),
+        ("--seeds", config.seeds, 1),
+        ("--first-seed", config.first_seed, base.first_seed),
+        ("--mu", config.mu, base.mu),
+        ("--boundary", config.boundary, BOUNDARIES[0]),
+        ("--tail", config.tail, base.tail),
+        ("--far-from", config.far_from, None),
+        ("--bottom", config.bottom if config.tail == "bottom" else base.bottom, base.bottom),
+        ("--every", config.every, 1),
+        ("--share", share, chosen.DEFAULT.share),
+    )
+    for name, value, default in options:
+        if value != default:
+            words += [name, str(value)]
+    return shlex.join([*words, "--json"])
+
+
+def _csv(runs: DiscreteRuns) -> str:
+    """One row per loss, seed and recorded step, as the command's --csv writes it."""
+    return runs.frame().to_csv(index=False, lineterminator="\n")
+
+
+def _nothing() -> None:
+    """Streamlit keeps a state value only where a callback is registered for it."""

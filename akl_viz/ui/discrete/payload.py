@@ -1,0 +1,96 @@
+"""What the page animates, packed for the browser: pure data, equal for equal results. The browser only draws."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from akl_viz.figures.theme import DIVERGENCE_COLOURS
+from akl_viz.loss_spec import LossSpec
+from akl_viz.records import FloatArray
+from akl_viz.toys import TARGETS, DiscreteConfig
+from akl_viz.toys.settings import far_from
+from akl_viz.ui.components.payload import pack
+from akl_viz.ui.discrete.results import DECADES, FULL, GAPS, Codes, Result, encoded
+
+SHOWN = ("head_gap", "tail_gap", "forward_kl", "reverse_kl")
+"""Fields of the read-out."""
+LEVEL = 0.9
+"""Share of the seeds inside a band."""
+
+
+def payload(result: Result, step: int) -> dict[str, Any]:
+    """Everything the browser needs: frames, teacher, regions, read-out and curves.
+
+    Args:
+        result: the experiment.
+        step: the step to open at.
+    """
+    runs = result.runs
+    config, losses = runs.config, runs.config.losses
+    several = config.seeds > 1 and config.start.random
+    curves = np.stack([[runs.band(gap, loss, share=True, level=LEVEL) for loss in losses] for gap in GAPS])
+    shown = np.stack([[runs.curve(field, loss)[0] for loss in losses] for field in SHOWN])
+    positions = TARGETS[config.preset].positions if config.preset in TARGETS else None
+    return {
+        "ver": hashlib.sha256(repr(config).encode()).hexdigest(),
+        "step": step,
+        "losses": [{"name": loss, "key": _coloured(loss)} for loss in losses],
+        "steps": runs.steps.tolist(),
+        "tokens": len(runs.teacher),
+        "positions": list(positions) if positions else None,
+        "codes": _bytes(result.codes),
+        "teacher": _bytes(encoded(runs.teacher)),
+        "decades": DECADES,
+        "full": FULL,
+        "top": _top(max(float(runs.teacher.max()), _largest(result))),
+        "floor": _floor(runs.teacher),
+        "head": pack(runs.in_head.astype(np.uint8), "u1"),
+        "tail": pack(runs.in_tail.astype(np.uint8), "u1"),
+        "masses": [float(runs.teacher[runs.in_head].sum()), float(runs.teacher[runs.in_tail].sum())],
+        "headName": f"head: likeliest tokens up to mass μ = {config.mu:g} ({config.boundary})",
+        "tailName": f"tail: {tail_words(config, len(runs.teacher))}",
+        "fields": list(SHOWN),
+        "shown": pack(shown, "f4"),
+        "curves": pack(curves if several else curves[:, :, 1:2], "f4"),
+        "band": f"line: median of {config.seeds} seeds; band: middle {LEVEL:.0%} of them" if several else "",
+        "seed": config.first_seed if config.start.random else None,
+    }
+
+
+def tail_words(config: DiscreteConfig, tokens: int) -> str:
+    """What the tail gap sums over."""
+    if config.tail == "far":
+        return f"far region, tokens from {far_from(config, tokens)} on"
+    if config.tail == "bottom":
+        return f"the teacher's {config.bottom} least likely tokens"
+    return "all tokens but the head"
+
+
+def _bytes(codes: Codes) -> dict[str, str]:
+    """16-bit codes, little-endian, as the bytes they are."""
+    return pack(np.frombuffer(codes.astype("<u2").tobytes(), np.uint8), "u1")
+
+
+def _coloured(loss: str) -> str:
+    """The key whose colour it has; a key without one is drawn grey."""
+    key = LossSpec.parse(loss).key
+    return key if key in DIVERGENCE_COLOURS else ""
+
+
+def _largest(result: Result) -> float:
+    """The largest probability of any student at any step."""
+    return float(10.0 ** (DECADES * (float(result.codes.max()) / FULL - 1.0)))
+
+
+def _top(largest: float) -> float:
+    """The end of the linear axis: the next of 1, 2, 5 times a power of ten."""
+    power = 10.0 ** np.floor(np.log10(largest))
+    return float(next((power * factor for factor in (1, 2, 5) if largest <= power * factor * 1.02), 10 * power))
+
+
+def _floor(teacher: FloatArray) -> int:
+    """The lower end of the logarithmic axis, as a power of ten."""
+    return int(max(-DECADES, np.floor(np.log10(teacher.min())) - 1))

@@ -1,0 +1,181 @@
+"""The result of an experiment: stored for the view the page opens with, computed for every other."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import streamlit as st
+
+from akl_viz.models.warm import import_libraries
+from akl_viz.paths import DATA
+from akl_viz.toys import FIELDS, DiscreteConfig, DiscreteRuns
+from akl_viz.ui.discrete.choices import DEFAULT, config_of
+from akl_viz.ui.jobs import Job, Worker
+
+STORED = DATA / "toys" / "discrete.npz"
+"""The result the page opens with, so that it is there before torch is imported."""
+KEPT = 12
+UNWATCHED_SECONDS = 8.0
+DECADES = 12
+"""Powers of ten below 1 that a drawn probability keeps; smaller ones are drawn at the bottom."""
+FULL = 65535
+GAPS = ("head_gap", "tail_gap")
+
+Codes = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment that has run, as the page draws it."""
+
+    runs: DiscreteRuns
+    """Without frames: they are in `codes`."""
+    codes: Codes
+    """(L, T, V) the first seed's probabilities; see `encoded`."""
+    counts: tuple[tuple[str, str], ...]
+    """(gap, sentence): whether the first loss or another one brought the gap below the share first."""
+
+
+def encoded(probabilities: npt.NDArray[Any]) -> Codes:
+    """Probabilities as 16 bits: p = 10 ** (DECADES (code / FULL - 1)), exact to 0.03 % at every size down to 1e-12."""
+    exponent = np.log10(np.maximum(probabilities.astype(np.float64), 10.0**-DECADES))
+    codes: Codes = np.rint(FULL * np.clip(1.0 + exponent / DECADES, 0.0, 1.0)).astype(np.uint16)
+    return codes
+
+
+def compute(config: DiscreteConfig, share: float, job: Job[Result] | None = None) -> Result:
+    """Run the experiment and count who was first; imports torch.
+
+    Args:
+        config: the experiment, with frames.
+        share: share of a gap that counts as closed.
+        job: told the progress; may stop.
+
+    Raises:
+        InvalidInput: a loss or parameter that does not exist, or a learning rate under which logits became infinite.
+        Cancelled: the job was told to stop.
+    """
+    import_libraries()
+    from akl_viz.toys import run_discrete, who_was_first
+
+    stage = f"{config.steps:,} steps of {config.runs:,} students"
+    runs = run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
+    first, *others = config.losses
+    told = [who_was_first(runs, first, other, field=gap, share=share) for other in others for gap in GAPS]
+    counts = tuple((one.field, one.sentence()) for one in told)
+    frames = runs.frames
+    codes = encoded(frames[:, 0]) if frames is not None else np.zeros((0, 0, 0), np.uint16)
+    return Result(replace(runs, frames=None), codes, counts)
+
+
+class ResultService:
+    """Results of this server: a few are kept, one experiment runs at a time."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[DiscreteConfig, float], Result] = OrderedDict()
+        self._running: dict[tuple[DiscreteConfig, float], Job[Result]] = {}
+        self._lock = threading.Lock()
+        self._worker = Worker("discrete")
+
+    def known(self, config: DiscreteConfig, share: float) -> Result | None:
+        """The kept result."""
+        with self._lock:
+            result = self._kept.get((config, share))
+            if result is not None:
+                self._kept.move_to_end((config, share))
+            return result
+
+    def keep(self, share: float, result: Result) -> None:
+        """Keep a result; the one unused for longest makes room."""
+        with self._lock:
+            self._kept[result.runs.config, share] = result
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+
+    def start(self, config: DiscreteConfig, share: float, watcher: str) -> Job[Result]:
+        """Queue the experiment, or join the one that another session asked for."""
+        key = (config, share)
+        with self._lock:
+            self._running = {known: job for known, job in self._running.items() if not job.done}
+            job = self._running.get(key)
+            if job is None or not job.watch(watcher):
+                job = self._worker.submit(
+                    "The experiment",
+                    lambda job: self._run(config, share, job),
+                    watcher=watcher,
+                    unwatched=UNWATCHED_SECONDS,
+                )
+                self._running[key] = job
+            return job
+
+    def ahead(self, job: Job[Result]) -> int:
+        """How many experiments are before this one."""
+        return self._worker.ahead(job)
+
+    def _run(self, config: DiscreteConfig, share: float, job: Job[Result]) -> Result:
+        job.report(0.0, "Loading torch")
+        result = compute(config, share, job)
+        self.keep(share, result)
+        return result
+
+
+@st.cache_resource(show_spinner=False)
+def service() -> ResultService:
+    """The one service of this server; it starts with the stored result."""
+    made = ResultService()
+    found = stored()
+    if found is not None:
+        made.keep(DEFAULT.share, found)
+    return made
+
+
+def stored() -> Result | None:
+    """The stored result; None where the file is missing or spoiled, which only costs the wait for torch."""
+    try:
+        with np.load(STORED, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+        facts = json.loads(str(arrays["facts"]))
+        if facts["config"] != repr(config_of(DEFAULT)):
+            return None
+        values = dict(zip(FIELDS, arrays["values"], strict=True))
+        places = (arrays[name] for name in ("teacher", "in_head", "in_tail", "in_far", "steps"))
+        runs = DiscreteRuns(config_of(DEFAULT), *places, values=values)
+        codes = np.cumsum(arrays["changes"], axis=1, dtype=np.uint16)
+        return Result(runs, codes, _counts(facts["counts"]))
+    except (OSError, KeyError, ValueError, TypeError):
+        return None
+
+
+def store() -> None:
+    """Write the stored result anew: `python -m akl_viz.ui.discrete.results` after a change of the engine."""
+    result = compute(config_of(DEFAULT), DEFAULT.share)
+    runs = result.runs
+    facts = json.dumps({"config": repr(runs.config), "counts": result.counts}, ensure_ascii=False)
+    STORED.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        STORED,
+        facts=np.array(facts),
+        teacher=runs.teacher,
+        in_head=runs.in_head,
+        in_tail=runs.in_tail,
+        in_far=runs.in_far,
+        steps=runs.steps,
+        values=np.stack([runs.values[name] for name in FIELDS]),
+        # From step to step little changes: differences, modulo 65536, compress to a fraction.
+        changes=np.diff(result.codes, axis=1, prepend=np.uint16(0)),
+    )
+
+
+def _counts(rows: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((gap, sentence) for gap, sentence in rows)
+
+
+if __name__ == "__main__":
+    store()

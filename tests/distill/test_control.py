@@ -1,0 +1,151 @@
+"""How a run ends: by itself, told to, by a mistake, by diverging; and what is left then."""
+
+import copy
+import dataclasses
+import threading
+
+import pytest
+import torch
+
+from akl_viz.distill import Control, DistillConfig, Diverged, OptimiserConfig, ProbeConfig, distill, open_run
+from akl_viz.distill.toy_language import toy_checkpoint
+from akl_viz.errors import Cancelled, InvalidInput
+from tests.distill.conftest import TOY, numbers, run, toy
+
+
+def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path):
+    config = toy(optimiser=OptimiserConfig(lr=1e30), checkpoint_every=1, losses=("akl",))
+    with pytest.raises(Diverged, match=r"akl diverged at step \d+: .*lower the learning rate \(1e\+30\)"):
+        run(config, tmp_path / "run")
+    found = open_run(tmp_path / "run")
+    assert found.status == "diverged"
+    assert "diverged at step" in found.message
+    for folder in found.checkpoints("akl").values():
+        from akl_viz.models import load_checkpoint
+
+        load_checkpoint(str(folder))
+
+
+def test_unknown_losses_and_parameters_are_refused_at_once(tmp_path):
+    with pytest.raises(InvalidInput, match="There is no divergence 'kll'"):
+        distill(toy(losses=("kll",)), tmp_path / "run")
+    with pytest.raises(InvalidInput, match="mu must be"):
+        distill(toy(losses=("akl:mu=2",)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_toy_language_keeps_to_its_own_pair():
+    with pytest.raises(InvalidInput, match="own pair"):
+        run(toy(student="bundled:start"))
+
+
+def test_a_run_without_a_folder_leaves_the_start_alone():
+    start = toy_checkpoint("toy:student", 0).model
+    before = copy.deepcopy(start.state_dict())
+    run(toy(steps=2))
+    assert all(torch.equal(before[name], value) for name, value in start.state_dict().items())
+
+
+def test_stop_takes_effect_within_two_steps_and_leaves_a_checkpoint(tmp_path):
+    control, steps = Control(), []
+    for record in distill(toy(steps=50, checkpoint_every=0), tmp_path / "run", control=control):
+        steps.append(record.step)
+        if record.step == 4:
+            control.stop()
+    assert max(steps) <= 5
+    found = open_run(tmp_path / "run")
+    assert found.status == "stopped"
+    assert set(found.checkpoints("akl")) == {max(steps)}
+    assert found.resumable
+
+
+def test_cancel_leaves_earlier_checkpoints_alone(tmp_path):
+    control = Control()
+    for record in distill(toy(steps=50, checkpoint_every=3), tmp_path / "run", control=control):
+        if record.step == 5:
+            control.cancel()
+    found = open_run(tmp_path / "run")
+    assert found.status == "stopped"
+    assert set(found.checkpoints("akl")) == {3}
+
+
+def test_stop_before_the_first_step(tmp_path):
+    control = Control()
+    control.stop()
+    with pytest.raises(Cancelled):
+        run(toy(), tmp_path / "run", control=control)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_mistake_leaves_no_folder_behind(tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    config = DistillConfig(data=dataclasses.replace(TOY.data, text=str(tmp_path / "a.txt")))
+    with pytest.raises(InvalidInput, match=r"a.txt holds no text of two tokens or more"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_stop_during_a_measurement_is_made_good_by_resuming(tmp_path, monkeypatch):
+    from akl_viz.distill.probes import Probe
+
+    control, measured = Control(), []
+    measure = Probe.measure
+
+    def stopped(self, student, check):
+        measured.append(1)
+        if len(measured) == 4:
+            control.stop()
+        return measure(self, student, check=check)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Probe, "measure", stopped)
+        run(toy(), tmp_path / "run", control=control)
+    assert len(open_run(tmp_path / "run").history()) == 4
+    run(None, tmp_path / "run", resume=True)
+    run(toy(), tmp_path / "whole")
+    assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
+
+
+def test_pause_holds_the_run_until_it_is_resumed(tmp_path):
+    control, seen = Control(), []
+
+    def work():
+        for record in distill(toy(steps=6, losses=("akl",)), control=control):
+            seen.append(record.step)
+            if record.step == 2 and not held.is_set():
+                control.pause()
+                held.set()
+
+    held = threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert held.wait(60)
+    thread.join(0.3)
+    assert control.paused
+    assert seen[-1] == 2
+    control.resume()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert seen[-1] == 6
+
+
+def test_closing_the_iteration_stops_with_a_checkpoint(tmp_path):
+    records = distill(toy(checkpoint_every=0), tmp_path / "run")
+    for record in records:
+        if record.step == 3:
+            break
+    records.close()
+    found = open_run(tmp_path / "run")
+    assert found.status == "stopped"
+    assert set(found.checkpoints("forward_kl")) == {3}
+
+
+def test_probe_settings_are_followed(tmp_path):
+    probe = ProbeConfig(every=2, windows=3, watched=(5, 700), samples=0)
+    run(toy(probe=probe, steps=4, losses=("akl",)), tmp_path / "run")
+    found = open_run(tmp_path / "run")
+    assert list(found.history()["step"]) == [0, 2, 4] == list(found.probes("akl"))
+    detail, teacher = found.detail("akl", 4), found.teacher_detail()
+    assert detail.samples == ()
+    assert detail.watched.shape == teacher.watched.shape == (1, 64)
+    assert detail.weight_counts.sum() == 3 * 23 == teacher.facts["positions"]

@@ -1,0 +1,20 @@
+"""A tiny teacher, saved and loaded; one torch thread."""
+
+import pytest
+
+from akl_viz.models import load_checkpoint
+from tests.checkpoints import save_llama
+from tests.one_thread import one_thread
+
+__all__ = ["one_thread"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Folder of the teacher."""
+    return save_llama(tmp_path_factory.mktemp("pair") / "teacher", 1, hidden=32)
+
+
+@pytest.fixture(scope="module")
+def teacher(place):
+    return load_checkpoint(str(place), device="cpu")
