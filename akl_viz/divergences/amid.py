@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.chain import infinite_rows, log_ratio, logit_gradient, relative_terms
+from akl_viz.divergences.chain import infinite_rows, log_ratio, logit_gradient, over_mixture, relative_terms
 from akl_viz.divergences.pair import Pair, weighed
 
 BETWEEN: tuple[str, ...] = ("teacher_assistant", "student_assistant", "assistant_teacher", "assistant_student")
@@ -38,25 +37,16 @@ def _assistant(pair: Pair, alpha: float, lam: float) -> _Assistant:
 def _between(pair: Pair, power: float, lam: float) -> _Assistant:
     if power == 0.0:
         logs = lam * pair.teacher + (1.0 - lam) * pair.student
-        share = torch.full_like(logs, 1.0 - lam)
+        share, lift = torch.full_like(logs, 1.0 - lam), lam * pair.log_ratio
     else:
-        from_student = power * pair.student + math.log1p(-lam)
-        total = torch.logaddexp(power * pair.teacher + math.log(lam), from_student)
-        share = torch.where(total.isinf() & from_student.isinf(), torch.ones_like(total), (from_student - total).exp())
-        logs = total / power
+        steep = power * pair.log_ratio
+        from_teacher, from_student = over_mixture(lam, 1.0 - lam, steep)
+        lift = -from_student / power
+        share = (1.0 - lam) * from_student.exp()
+        logs = torch.where(steep > 0.0, pair.teacher - from_teacher / power, pair.student + lift)
     normaliser = logs.logsumexp(-1, keepdim=True)
     logs = torch.where(logs == -torch.inf, logs, logs - normaliser)
-    return _Assistant(logs, share, _lift(pair.log_ratio, power, lam) - normaliser)
-
-
-def _lift(ratio: Tensor, power: float, lam: float) -> Tensor:
-    """(..., V) log(unnormalised r / q) from log(p/q), from the side that weighs more so that no power overflows."""
-    if power == 0.0:
-        return lam * ratio
-    steep = power * ratio
-    from_student = torch.log1p(lam * torch.expm1(steep.clamp_max(0.0))) / power
-    from_teacher = torch.log1p((1.0 - lam) * torch.expm1((-steep).clamp_max(0.0))) / power + ratio
-    return torch.where(steep <= 0.0, from_student, from_teacher)
+    return _Assistant(logs, share, lift - normaliser)
 
 
 def _nowhere(assistant: Tensor) -> Tensor:

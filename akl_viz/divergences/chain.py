@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.pair import Pair, weighed
+
+_WIDE = 80.0
+"""Log-ratio beyond which the smaller side vanishes beside any share, and before which exp does not overflow fp32."""
 
 
 def logit_gradient(pair: Pair, weighted: Tensor) -> Tensor:
@@ -28,6 +33,31 @@ def logit_gradient(pair: Pair, weighted: Tensor) -> Tensor:
     gradient = torch.where(weighted.isfinite(), weighted, torch.zeros_like(weighted))
     gradient = gradient - pair.q * torch.where(lost, torch.zeros_like(total), total)
     return torch.where(lost | (pair.student == -torch.inf), torch.zeros_like(gradient), gradient)
+
+
+def over_mixture(share: float, rest: float, ratio: Tensor) -> tuple[Tensor, Tensor]:
+    """log(a/m) and log(b/m) for m = share a + rest b, from ratio = log(a/b).
+
+    Exact to rounding for ratios near 0, and for shares near 0 and 1 (down to 1e-30): where b is nearly all of the
+    mixture, log(b/m) is small and keeps its digits. -inf for a side that alone is ruled out.
+
+    Args:
+        share: part of a in the mixture, between 0 and 1.
+        rest: 1 - share, given apart so that neither loses digits.
+        ratio: (..., V), nats; may be infinite.
+
+    Returns:
+        Two tensors (..., V), nats, at most -log share and -log rest.
+    """
+    if rest < share:
+        second, first = over_mixture(rest, share, -ratio)
+        return first, second
+    excess = torch.log1p(share * torch.expm1(ratio.clamp_max(_WIDE)))
+    alone = ratio > _WIDE
+    if not bool(alone.any()):
+        return ratio - excess, -excess
+    level = math.log(share)
+    return torch.where(alone, -level, ratio - excess), -torch.where(alone, ratio + level, excess)
 
 
 def log_ratio(one: Tensor, other: Tensor, empty: float = 0.0) -> Tensor:

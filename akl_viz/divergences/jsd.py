@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
+from akl_viz.divergences.chain import over_mixture
 from akl_viz.divergences.pair import Pair
-
-
-def _mixture_logs(pair: Pair, beta: float) -> Tensor:
-    """(..., V) log m for m = beta p + (1 - beta) q; finite even where m underflows, since such an entry weighs 0."""
-    mixed = torch.lerp(pair.q, pair.p, beta)
-    return mixed.clamp_min(torch.finfo(mixed.dtype).tiny).log()
 
 
 def _scale(beta: float, scaled: str) -> float:
@@ -36,9 +30,9 @@ def _pieces(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
     """(..., V) the terms, and the student's part q log(q/m) of them, which the gradient needs too."""
 
     def compute() -> tuple[Tensor, Tensor]:
-        logs = _mixture_logs(pair, beta)
-        student_terms = pair.student_terms(pair.student - logs)
-        return beta * pair.teacher_terms(pair.teacher - logs) + (1.0 - beta) * student_terms, student_terms
+        teacher, student = over_mixture(beta, 1.0 - beta, pair.log_ratio)
+        student_terms = pair.student_terms(student)
+        return beta * pair.teacher_terms(teacher) + (1.0 - beta) * student_terms, student_terms
 
     return pair.once(("jsd", beta), compute)
 

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
-from akl_viz.divergences.chain import log_ratio, logit_gradient
+from akl_viz.divergences.chain import logit_gradient, over_mixture
 from akl_viz.divergences.pair import Pair
 
 
-def log_mixture(share: float, one: Tensor, other: Tensor) -> Tensor:
-    """(..., V) log(share * exp(one) + (1 - share) * exp(other)), exact where one underflows; -inf where both are."""
-    return torch.logaddexp(one + math.log(share), other + math.log1p(-share))
-
-
 def _forward_log_ratio(pair: Pair, alpha: float) -> Tensor:
-    """(..., V) log(p/m) with m = alpha p + (1 - alpha) q; at most -log alpha, -inf where p = 0."""
-
-    def compute() -> Tensor:
-        return log_ratio(pair.teacher, log_mixture(alpha, pair.teacher, pair.student), empty=-torch.inf)
-
-    return pair.once(("skew_forward", alpha), compute)
+    """(..., V) log(p/m) with m = alpha p + (1 - alpha) q; at most -log alpha."""
+    return pair.once(("skew_forward", alpha), lambda: over_mixture(alpha, 1.0 - alpha, pair.log_ratio)[0])
 
 
 def _reverse_log_ratio(pair: Pair, alpha: float) -> Tensor:
-    """(..., V) log(q/m) with m = alpha q + (1 - alpha) p; at most -log alpha, -inf where q = 0."""
-
-    def compute() -> Tensor:
-        return log_ratio(pair.student, log_mixture(alpha, pair.student, pair.teacher), empty=-torch.inf)
-
-    return pair.once(("skew_reverse", alpha), compute)
+    """(..., V) log(q/m) with m = alpha q + (1 - alpha) p; at most -log alpha."""
+    return pair.once(("skew_reverse", alpha), lambda: over_mixture(1.0 - alpha, alpha, pair.log_ratio)[1])
 
 
 def _forward_terms(pair: Pair, alpha: float) -> Tensor:
@@ -52,15 +38,15 @@ def _reverse_value(pair: Pair, alpha: float) -> Tensor:
 
 
 def _forward_both(pair: Pair, alpha: float) -> tuple[Tensor, Tensor]:
-    """Value and gradient: e_j = -(1 - alpha) q_j p_j / m_j."""
-    weighted = pair.q * _forward_log_ratio(pair, alpha).exp() * (alpha - 1.0)
+    """Value and gradient: e_j = -(1 - alpha) q_j (p_j / m_j - 1); the constant times q_j drops out and saves digits."""
+    weighted = pair.q * _forward_log_ratio(pair, alpha).expm1() * (alpha - 1.0)
     return _forward_value(pair, alpha), logit_gradient(pair, weighted)
 
 
 def _reverse_both(pair: Pair, alpha: float) -> tuple[Tensor, Tensor]:
-    """Value and gradient: e_j = q_j log(q_j/m_j) - alpha q_j q_j / m_j, and a constant times q_j that drops out."""
+    """Value and gradient: e_j = q_j log(q_j/m_j) - alpha q_j (q_j / m_j - 1), up to a constant times q_j."""
     terms = _reverse_terms(pair, alpha)
-    weighted = terms - pair.q * _reverse_log_ratio(pair, alpha).exp() * alpha
+    weighted = terms - pair.q * _reverse_log_ratio(pair, alpha).expm1() * alpha
     return terms.sum(-1).clamp_min(0.0), logit_gradient(pair, weighted)
 
 

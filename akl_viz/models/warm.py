@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 _LOCK = threading.Lock()
@@ -14,3 +15,13 @@ def import_libraries() -> None:
 
         # transformers imports a class when it is first asked for; ask now rather than under a user's first click.
         _ = transformers.AutoModelForCausalLM, transformers.LlamaForCausalLM, transformers.AutoTokenizer
+
+
+def leave_a_core() -> None:
+    """Let torch use all cores but one: long work in a server must leave one for its pages.
+
+    Threads of a matrix product wait for each other actively, so one that shares its core with a page holds up all.
+    """
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))

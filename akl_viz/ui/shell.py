@@ -21,6 +21,11 @@ def configure() -> None:
     """
     st.set_page_config(page_title="AKL Viz", page_icon=ICON, layout="wide")
     st.html("<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}</style>")
+    # Streamlit writes chosen values in white on the accent, which is too light for that in the dark theme.
+    st.html(
+        "<style>[data-testid=stMultiSelectTagsContainer] :is([data-tag],[data-tag] *){background:none;color:inherit}"
+        "[data-tag]{box-shadow:inset 0 0 0 1px color-mix(in srgb,currentColor 40%,transparent)}</style>"
+    )
 
 
 def navigate() -> None:

@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 
+import pandas as pd
 import pytest
 
 from akl_viz.distill import open_run
@@ -148,8 +149,9 @@ def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(race
     words[words.index("--out") + 1] = str(out)
     command(words[1:])
     compared = ["loss", "step", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
-    shown, told = (open_run(place).history()[compared].to_csv(index=False) for place in (folder, out))
-    assert shown == told
+    shown, told = (open_run(place).history()[compared] for place in (folder, out))
+    # The page leaves one core free: another number of threads adds in another order.
+    pd.testing.assert_frame_equal(shown, told, rtol=1e-5)
     page.get_by_role("link", name="Open in the token inspector").click()
     page.locator(".strip .t").first.wait_for(timeout=PATIENCE_MS)
     assert str(folder) in page.get_by_role("combobox", name="Student").input_value()

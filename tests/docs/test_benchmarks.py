@@ -28,6 +28,7 @@ CLAIMS = {
     },
     "first_paint": {"process start to strip": 10.0},
     "distill_cost": {"time per token, engine / bare": 1.05, "40 steps of three losses": 60.0},
+    "race_page": {"time per token, page open / command alone": 1 / 0.85, "stop pressed to stop shown": 1500.0},
     "race_evidence": {},
     "interaction": {"click to card": 500.0, "metric switch": 200.0, "model runs meanwhile": 0.0},
 }

@@ -14,7 +14,17 @@ from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import BOUNDARIES, Boundary
-from akl_viz.toys import OPTIMISERS, STARTS, TAILS, TARGETS, DiscreteConfig, Optimiser, Start, discrete_config
+from akl_viz.toys import (
+    OPTIMISERS,
+    STARTS,
+    TAILS,
+    TARGETS,
+    DiscreteConfig,
+    Optimiser,
+    Start,
+    discrete_config,
+    own_target,
+)
 
 OWN = "own"
 PRESETS = (*TARGETS, OWN)
@@ -153,14 +163,16 @@ def from_address(query: Mapping[str, str]) -> Choices:
     """The choices of an address; whatever is not valid is left at the preset's default."""
     preset = query.get("preset")
     choices = defaults(preset if preset in PRESETS else DEFAULT.preset)
-    for name, read in _READERS.items():
-        text = query.get(name)
-        value = None if text is None or len(text) > MOST_TEXT else read(text)
-        if value is not None:
-            changed = replace(choices, **{name: value})
-            with suppress(InvalidInput):
-                config_of(changed)
-                choices = changed
+    read = {name: reader(query[name]) for name, reader in _READERS.items() if name in query}
+    found = {name: value for name, value in read.items() if value is not None}
+    # Together where they fit together; else one by one, so that one that does not fit costs no other.
+    for changes in (found, *({name: value} for name, value in found.items())):
+        changed = replace(choices, **changes)
+        with suppress(InvalidInput):
+            config_of(changed)
+            choices = changed
+            if changes is found:
+                break
     return choices
 
 
@@ -196,13 +208,19 @@ def _decimal(lower: float, upper: float) -> Callable[[str], float | None]:
     return read
 
 
+def _typed(text: str) -> str | None:
+    with suppress(InvalidInput):
+        return text if len(text) <= MOST_TEXT and own_target(numbers_of(text)).size else None
+    return None
+
+
 def _losses(text: str) -> tuple[str, ...] | None:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(BETWEEN) if known_loss(part.strip())))
     return found[:MOST_LOSSES] or None
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
-    "target": lambda text: text,
+    "target": _typed,
     "tokens": _whole(2, MOST_TOKENS),
     "losses": _losses,
     "optimiser": _word(*OPTIMISERS),
@@ -215,9 +233,9 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "first_seed": _whole(0, 2**31 - 1),
     "mu": _decimal(0.05, 0.95),
     "boundary": _word(*BOUNDARIES),
+    "tail": _word(*TAILS),
     "far_from": _whole(0, MOST_TOKENS),
     "bottom": _whole(1, MOST_TOKENS),
-    "tail": _word(*TAILS),
     "share": _decimal(0.01, 0.99),
 }
 """Parameter of an address -> its value, or None where it is not valid."""

@@ -87,13 +87,13 @@ def _run() -> None:
         "Tokens of Zipf's law", 2, chosen.MOST_TOKENS, step=100,
         disabled=st.session_state[PREFIX + "preset"] != "zipf", **_key("tokens"),
     )  # fmt: skip
-    columns = st.columns(3)
-    columns[0].number_input(
+    seeds, first, share = st.columns(3)
+    seeds.number_input(
         "Seeds", 1, chosen.MOST_SEEDS, help="More than one draws medians and bands; the animation shows the first.",
         **_key("seeds"),
     )  # fmt: skip
-    columns[1].number_input("First seed", 0, 2**31 - 1, **_key("first_seed"))
-    columns[2].number_input(
+    first.number_input("First seed", 0, 2**31 - 1, **_key("first_seed"))
+    share.number_input(
         "Share of a gap to get below",
         0.01,
         0.99,

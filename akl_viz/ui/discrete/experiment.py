@@ -15,7 +15,7 @@ from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete.choices import Choices
 from akl_viz.ui.discrete.controls import choices, publish
 from akl_viz.ui.discrete.payload import payload
-from akl_viz.ui.discrete.results import Result
+from akl_viz.ui.discrete.results import GAPS, Result
 from akl_viz.ui.discrete.waiting import result_for
 from akl_viz.ui.plain import plain
 
@@ -35,7 +35,7 @@ def experiment() -> None:
     if result is None:
         return
     if not current:
-        st.caption("Below is the experiment before this one.")
+        st.caption(f"Still shown: {plain(summary(result.runs.config))}.")
     _animation(result)
     _findings(result)
     _reproduce(result, now)
@@ -66,7 +66,11 @@ def _findings(result: Result) -> None:
         st.caption("Choose a second loss, and who was first is counted here.")
         return
     st.markdown("**What happened here**")
-    st.markdown("\n".join(f"- {plain(sentence)}" for _, sentence in result.counts))
+    told = [f"- {plain(sentence)}" for _, sentence in result.counts]
+    st.markdown("\n".join(told[: len(GAPS)]))
+    if told[len(GAPS) :]:
+        with st.expander(f"{config.losses[0]} against the other losses"):
+            st.markdown("\n".join(told[len(GAPS) :]))
     if not config.start.random:
         st.caption("This start is the same for every seed: it is counted once.")
     elif config.seeds == 1:
@@ -121,6 +125,12 @@ def command(config: DiscreteConfig, share: float) -> str:
         if value != default:
             words += [name, str(value)]
     return shlex.join([*words, "--json"])
+
+
+def summary(config: DiscreteConfig) -> str:
+    """The experiment in a few words."""
+    seeds = f"{config.seeds} seeds" if config.seeds > 1 else "one seed"
+    return f"{config.preset}, {', '.join(config.losses)}, {config.optimisers[0].label}, {config.steps:,} steps, {seeds}"
 
 
 def _csv(runs: DiscreteRuns) -> str:

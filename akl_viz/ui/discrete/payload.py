@@ -86,9 +86,14 @@ def _largest(result: Result) -> float:
 
 
 def _top(largest: float) -> float:
-    """The end of the linear axis: the next of 1, 2, 5 times a power of ten."""
+    """The end of the linear axis: the next round number."""
     power = 10.0 ** np.floor(np.log10(largest))
-    return float(next((power * factor for factor in (1, 2, 5) if largest <= power * factor * 1.02), 10 * power))
+    return float(
+        next(
+            (power * factor for factor in (1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8) if largest <= power * factor * 1.02),
+            10 * power,
+        )
+    )
 
 
 def _floor(teacher: FloatArray) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -64,9 +66,11 @@ def compute(config: DiscreteConfig, share: float, job: Job[Result] | None = None
     """
     import_libraries()
     from akl_viz.toys import run_discrete, who_was_first
+    from akl_viz.toys.threads import one_core
 
     stage = f"{config.steps:,} steps of {config.runs:,} students"
-    runs = run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
+    with one_core():
+        runs = run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
     first, *others = config.losses
     told = [who_was_first(runs, first, other, field=gap, share=share) for other in others for gap in GAPS]
     counts = tuple((one.field, one.sentence()) for one in told)
@@ -145,11 +149,11 @@ def stored() -> Result | None:
         if facts["config"] != repr(config_of(DEFAULT)):
             return None
         values = dict(zip(FIELDS, arrays["values"], strict=True))
-        places = (arrays[name] for name in ("teacher", "in_head", "in_tail", "in_far", "steps"))
-        runs = DiscreteRuns(config_of(DEFAULT), *places, values=values)
+        places = {name: arrays[name] for name in ("teacher", "in_head", "in_tail", "in_far", "steps")}
+        runs = DiscreteRuns(config_of(DEFAULT), **places, values=values)
         codes = np.cumsum(arrays["changes"], axis=1, dtype=np.uint16)
         return Result(runs, codes, _counts(facts["counts"]))
-    except (OSError, KeyError, ValueError, TypeError):
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError):
         return None
 
 

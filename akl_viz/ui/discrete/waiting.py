@@ -8,7 +8,7 @@ import streamlit as st
 
 from akl_viz.errors import AklVizError
 from akl_viz.toys import DiscreteConfig
-from akl_viz.ui.discrete.choices import Choices, config_of
+from akl_viz.ui.discrete.choices import DEFAULT, Choices, config_of
 from akl_viz.ui.discrete.results import Result, service
 from akl_viz.ui.jobs import Job
 from akl_viz.ui.plain import plain
@@ -23,7 +23,7 @@ _JOB = "discrete.job"
 
 
 def result_for(choices: Choices) -> tuple[Result | None, bool]:
-    """The result to show and whether it answers the choices; else the last one of this session stays."""
+    """The result to show and whether it answers the choices; else the last one of this session, or the default."""
     result = None
     try:
         config = config_of(choices)
@@ -36,7 +36,8 @@ def result_for(choices: Choices) -> tuple[Result | None, bool]:
         st.session_state[_LAST] = result
         return result, True
     last = st.session_state.get(_LAST)
-    return (last if isinstance(last, Result) else None), False
+    default = service().known(config_of(DEFAULT), DEFAULT.share)
+    return (last if isinstance(last, Result) else default), False
 
 
 def _computed(config: DiscreteConfig, share: float) -> Result | None:

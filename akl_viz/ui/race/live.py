@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pandas as pd
 import streamlit as st
 
@@ -18,6 +20,9 @@ from akl_viz.ui.race.start import open_run
 from akl_viz.ui.results import theme
 
 POLL_SECONDS = 0.7
+REDRAW_SECONDS = 3.0
+_DRAWN = "race.drawn"
+"""Session key: the run whose curves are on the page, its measurements then, and when that was."""
 STORED = DATA / "runs" / "forty-steps"
 
 
@@ -26,6 +31,7 @@ def show(name: str) -> Run | None:
     race = service().find(name)
     st.subheader(name, anchor=False)
     if race is not None:
+        st.session_state[_DRAWN] = (name, race.probes, time.monotonic())
         _live(name)
     run = _read(name)
     if run is None:
@@ -35,7 +41,7 @@ def show(name: str) -> Run | None:
         return None
     if race is None:
         _ended(run)
-        curves(run)
+    curves(run)
     if not moment(run, key=f"race.moment.{name}") and race is None:
         st.info("Nothing was measured in this run yet.", icon=":material/info:")
     return run
@@ -89,17 +95,18 @@ def _panels(history: pd.DataFrame, early: bool) -> None:
 
 @st.fragment(run_every=POLL_SECONDS)
 def _live(name: str) -> None:
-    """State, buttons and curves of a run that goes on. The page runs again when there is more to draw than curves."""
+    """State and buttons of a run that goes on.
+
+    Curves and details change only where something was measured: then the page runs again, but not more often than every
+    REDRAW_SECONDS, since drawing takes the cores the training wants.
+    """
     race = service().find(name)
-    drawn = st.session_state.get("race.drawn")
-    now = (name, race.probes if race is not None else -1)
-    st.session_state["race.drawn"] = now
-    if race is None or (drawn is not None and drawn[0] == name and drawn != now):
+    drawn, probes, when = st.session_state.get(_DRAWN, (name, 0, 0.0))
+    if race is None:
+        st.rerun()
+    if drawn == name and probes != race.probes and time.monotonic() - when > REDRAW_SECONDS:
         st.rerun()
     _state(race)
-    run = _read(name)
-    if run is not None:
-        curves(run)
 
 
 def _state(race: Race) -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 
 from akl_viz.distill import Control, DistillConfig, list_runs, open_run
 from akl_viz.errors import AklVizError, Cancelled, InvalidInput
-from akl_viz.models.warm import import_libraries
+from akl_viz.models.warm import import_libraries, leave_a_core
 from akl_viz.paths import runs_root
 from akl_viz.ui.jobs import UNEXPECTED
 
@@ -182,6 +182,7 @@ class RaceService:
         try:
             race.progress(0.0, "Loading torch")
             import_libraries()
+            leave_a_core()
             for record in self._records(race):
                 race.take(record)
         except Cancelled:

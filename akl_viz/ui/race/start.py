@@ -47,7 +47,10 @@ def show_command(config: DistillConfig) -> None:
     """The command of this run."""
     with st.expander("Show the command"):
         st.code(command_of(config, "RUN"), language="bash", wrap_lines=True)
-        st.caption("Both start the same engine; the same seed gives the same numbers on the same machine.")
+        st.caption(
+            "Both start the same engine. The same seed gives the same numbers; this page leaves one core to itself, so the "
+            "last digits may differ."
+        )
 
 
 def _cost(config: DistillConfig) -> str:

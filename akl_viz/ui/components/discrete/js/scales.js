@@ -10,9 +10,9 @@ function probabilities(codes, { decades, full }) {
 }
 
 function linear(top) {
-  const rough = top / 4;
+  const rough = top / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const gap = (ROUND.find((factor) => factor * power >= rough) ?? 10) * power;
+  const gap = ([...ROUND, 10].find((factor) => factor * power >= rough * 0.99)) * power;
   const ticks = [];
   for (let k = 0; k * gap <= top * 1.0001; k++) ticks.push(k * gap);
   return { at: (value) => value / top, ticks, text: (tick) => String(Number(tick.toPrecision(3))) };

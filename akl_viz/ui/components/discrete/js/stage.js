@@ -66,7 +66,11 @@ class Stage {
   // Stretches of marked tokens, each from half way to the token before to half way to the one after.
   runs(mask) {
     const found = [], last = mask.length - 1;
-    const edge = (i) => (i < 0 ? this.xs[0] : i >= last ? this.xs[last] : (this.xs[i] + this.xs[i + 1]) / 2);
+    const { xs } = this, ends = [STAGE.left, this.width - STAGE.right];
+    const edge = (i) => {
+      if (i < 0) return Math.max(ends[0], xs[0] - (xs[1] - xs[0]) / 2);
+      return i >= last ? Math.min(ends[1], xs[last] + (xs[last] - xs[last - 1]) / 2) : (xs[i] + xs[i + 1]) / 2;
+    };
     for (let i = 0; i <= last; i++) {
       if (!mask[i]) continue;
       const from = edge(i - 1);

@@ -1,0 +1,116 @@
+"""What a page that watches costs a run: tokens per second with the race page open against the command line alone.
+
+The same configuration runs in turns in the app, with a browser on the race page, and in `akl-viz distill`. A run's own
+history says how many tokens it trained on in how many seconds, measurements and checkpoints not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.sync_api import Page
+
+from akl_viz.distill import DistillConfig, open_run
+from akl_viz.distill.options import command_of
+from akl_viz.ui.permalink import pack_text
+from benchmarks.browser import PATIENCE_MS, fresh_browser, server
+from benchmarks.record import Result, finish, record
+
+STEPS, REPEATS, QUICK_REPEATS = 40, 5, 2
+PAGE_BAR = 1 / 0.85
+"""Time per token with the page over that without: at least 85 % of the throughput."""
+STOP_BAR_MS = 1_500.0
+CONFIG = DistillConfig(steps=STEPS)
+LONG = DistillConfig(steps=100_000)
+
+
+def speed(folder: Path) -> float:
+    """Tokens per second of a run's training, over all its losses."""
+    last = open_run(folder).history().sort_values("step").groupby("loss").last()
+    return float(last["tokens"].sum() / last["seconds"].sum())
+
+
+def from_the_shell(root: Path, number: int) -> float:
+    """One run without any page."""
+    folder = root / f"shell-{number}"
+    words = shlex.split(command_of(CONFIG, folder))[1:]
+    subprocess.run([sys.executable, "-m", "akl_viz", *words], check=True, capture_output=True)
+    return speed(folder)
+
+
+def known(root: Path) -> set[str]:
+    """Names of the runs there are."""
+    return {entry.name for entry in root.iterdir() if (entry / "run.json").is_file()} if root.is_dir() else set()
+
+
+def ended(root: Path, before: set[str]) -> Path:
+    """The run that was started since, once it has ended."""
+    limit = time.monotonic() + PATIENCE_MS / 1e3
+    while time.monotonic() < limit:
+        for name in known(root) - before:
+            if open_run(root / name).status not in ("running", "interrupted"):
+                return root / name
+        time.sleep(0.2)
+    raise RuntimeError("The run did not end.")
+
+
+def stop_times(page: Page, address: str, count: int) -> list[float]:
+    """Milliseconds from pressing Stop to the page saying so."""
+    packed = pack_text(json.dumps(LONG.to_json())) or ""
+    page.goto(f"{address}/race?{urlencode({'config': packed})}")
+    found = []
+    for _ in range(count):
+        page.get_by_role("button", name="Start", exact=True).click(timeout=PATIENCE_MS)
+        page.get_by_text(re.compile(r"Step [1-9]\d* of")).first.wait_for(timeout=PATIENCE_MS)
+        pressed = time.perf_counter()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        page.get_by_text(re.compile(r"Stopped at step|Stopping after this step")).first.wait_for(timeout=PATIENCE_MS)
+        found.append((time.perf_counter() - pressed) * 1e3)
+        page.get_by_text(re.compile(r"Stopped at step")).first.wait_for(timeout=PATIENCE_MS)
+    return found
+
+
+def run(*, quick: bool) -> bool:
+    """Measure and record; whether every bar is met."""
+    count = QUICK_REPEATS if quick else REPEATS
+    watched, alone = [], []
+    with tempfile.TemporaryDirectory() as folder, fresh_browser() as (browser, version):
+        root = Path(folder) / "runs"
+        with server(environment={"AKL_VIZ_RUNS": str(root)}) as app:
+            app.wait()
+            page = browser.new_page()
+            page.goto(f"{app.address}/race")
+            for number in range(count):
+                before = known(root)
+                page.get_by_role("button", name="Start", exact=True).click(timeout=PATIENCE_MS)
+                watched.append(speed(ended(root, before)))
+                alone.append(from_the_shell(Path(folder), number))
+            stops = stop_times(page, app.address, count)
+    ratios = [mine / other for mine, other in zip(alone, watched, strict=True)]
+    results = [
+        Result.of("time per token, page open / command alone", ratios, "ratio", bar=PAGE_BAR),
+        Result.of("tokens per second, page open", watched, "1/s"),
+        Result.of("tokens per second, command alone", alone, "1/s"),
+        Result.of("stop pressed to stop shown", stops, "ms", bar=STOP_BAR_MS),
+    ]
+    return record("race_page", results, quick=quick, browser=version)
+
+
+def main() -> None:
+    """Measure from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repeats")
+    finish(run(quick=parser.parse_args().quick))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Results of learn/discrete: the stored one is a fresh one, drawn probabilities are exact enough, jobs are shared."""
+
+import base64
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from akl_viz.errors import InvalidInput
+from akl_viz.toys import FIELDS, run_discrete
+from akl_viz.ui.discrete import results
+from akl_viz.ui.discrete.choices import DEFAULT, config_of, defaults
+from akl_viz.ui.discrete.payload import SHOWN, payload, tail_words
+from akl_viz.ui.discrete.results import DECADES, FULL, Result, ResultService, compute, encoded, stored
+
+PATIENCE = 120.0
+
+
+def decoded(codes):
+    return 10.0 ** (DECADES * (codes.astype(np.float64) / FULL - 1.0))
+
+
+def small(**changes):
+    return config_of(replace(DEFAULT, **{"steps": 12, "losses": ("forward_kl", "reverse_kl")} | changes))
+
+
+def test_the_stored_result_is_what_a_fresh_computation_gives():
+    held, fresh = stored(), compute(config_of(DEFAULT), DEFAULT.share)
+    assert held.runs.config == fresh.runs.config
+    for name in FIELDS:
+        np.testing.assert_allclose(held.runs.values[name], fresh.runs.values[name], rtol=1e-9, atol=1e-12, err_msg=name)
+    for name in ("teacher", "in_head", "in_tail", "in_far", "steps"):
+        np.testing.assert_array_equal(getattr(held.runs, name), getattr(fresh.runs, name))
+    assert np.abs(held.codes.astype(int) - fresh.codes.astype(int)).max() <= 1
+    assert held.counts == fresh.counts
+
+
+def test_the_stored_result_needs_no_torch():
+    program = (
+        "import sys; from akl_viz.ui.discrete.results import stored; from akl_viz.ui.discrete.payload import payload; "
+        "payload(stored(), 5); sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("spoil", [b"", b"no archive", None])
+def test_a_spoiled_stored_result_is_as_good_as_none(spoil, tmp_path, monkeypatch):
+    path = tmp_path / "discrete.npz"
+    if spoil is not None:
+        path.write_bytes(spoil)
+    monkeypatch.setattr(results, "STORED", path)
+    assert stored() is None
+
+
+def test_a_stored_result_of_other_settings_is_not_taken(monkeypatch):
+    monkeypatch.setattr(results, "DEFAULT", replace(DEFAULT, mu=0.6))
+    assert stored() is None
+
+
+def test_drawn_probabilities_keep_their_relative_size():
+    given = np.array([1.0, 0.3, 1e-3, 7e-9, 1.01e-12])
+    np.testing.assert_allclose(decoded(encoded(given)), given, rtol=3e-4)
+    assert encoded(np.array([0.0, 1e-300])).tolist() == [0, 0]
+
+
+def test_frames_are_those_of_the_engine():
+    config = small(seeds=3)
+    result = compute(config, 0.5)
+    frames = run_discrete(config).frames[:, 0]
+    np.testing.assert_allclose(decoded(result.codes), frames, rtol=3e-4, atol=1e-12)
+
+
+def test_the_payload_holds_the_numbers_of_the_first_seed_and_bands_over_all():
+    result = compute(small(seeds=5), 0.5)
+    runs, data = result.runs, payload(result, 3)
+    shown = unpacked(data["shown"], "<f4").reshape(len(SHOWN), 2, 13)
+    for place, name in enumerate(SHOWN):
+        np.testing.assert_allclose(shown[place], runs.values[name][:, 0, 0], rtol=1e-6)
+    curves = unpacked(data["curves"], "<f4").reshape(2, 2, 3, 13)
+    share = runs.values["tail_gap"][1, 0] / runs.values["tail_gap"][1, 0][:, :1]
+    np.testing.assert_allclose(curves[1, 1], np.quantile(share, [0.05, 0.5, 0.95], axis=0), rtol=1e-6)
+    assert "median of 5 seeds" in data["band"]
+    assert "90%" in data["band"]
+
+
+def test_one_seed_or_a_fixed_start_has_no_band():
+    for changes in ({"seeds": 1}, {"seeds": 4, "start": "zeros"}):
+        data = payload(compute(small(**changes), 0.5), 0)
+        assert data["band"] == ""
+        assert unpacked(data["curves"], "<f4").size == 2 * 2 * 13
+
+
+def test_equal_results_give_an_equal_payload():
+    result = compute(small(), 0.5)
+    assert payload(result, 5) == payload(result, 5)
+    assert payload(result, 5)["ver"] != payload(compute(small(mu=0.6), 0.5), 5)["ver"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "all tokens but the head"),
+        ({"tail": "far"}, "far region, tokens from 46 on"),
+        ({"tail": "far", "far_from": 60}, "far region, tokens from 60 on"),
+        ({"tail": "bottom", "bottom": 7}, "the teacher's 7 least likely tokens"),
+    ],
+)
+def test_the_tail_is_named_after_what_it_sums(changes, words):
+    result = compute(small(**changes), 0.5)
+    assert tail_words(result.runs.config, 80) == words
+    if changes:
+        assert result.runs.in_tail.sum() == {"far": 80 - (changes.get("far_from") or 46), "bottom": 7}[changes["tail"]]
+
+
+def test_the_sentence_counts_the_seeds():
+    choices = replace(defaults("zipf"), seeds=4, steps=15, tokens=60)
+    result = compute(config_of(choices), choices.share)
+    head, tail = (sentence for _, sentence in result.counts[:2])
+    assert "sgd lr 1 from a warmed-up start" in head
+    assert "of 4 seeds (95 % interval" in head
+    assert "head gap" in head
+    assert "tail gap" in tail
+
+
+def test_two_sessions_share_one_job_and_its_result():
+    service, config = ResultService(), small()
+    jobs = [service.start(config, 0.5, watcher) for watcher in ("one", "two")]
+    assert jobs[0] is jobs[1]
+    assert jobs[0].wait(PATIENCE)
+    outcome = jobs[0].outcome()
+    assert isinstance(outcome, Result)
+    assert service.known(config, 0.5) is outcome
+    assert service.known(config, 0.4) is None
+
+
+def test_a_loss_that_does_not_exist_is_a_sentence():
+    with pytest.raises(InvalidInput, match="no_such"):
+        compute(small(losses=("no_such",)), 0.5)
+
+
+def test_a_stopped_job_says_so():
+    service = ResultService()
+    job = service.start(config_of(replace(DEFAULT, seeds=100, steps=5000)), 0.5, "one")
+    job.leave("one")
+    assert job.wait(PATIENCE)
+    assert job.outcome() == "The experiment was stopped."
+
+
+def unpacked(packed, kind):
+    return np.frombuffer(base64.b64decode(packed["data"]), kind)
