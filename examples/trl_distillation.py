@@ -48,7 +48,10 @@ def make_trainer(loss: str, steps: int, folder: str) -> DistillationSFTTrainer:
     parts = []
     for part in token_windows(student.tokenizer, 128):
         texts = [student.tokenizer.decode(row) for row in part[:64]]
-        parts.append(Dataset.from_list([{"prompt": text[:120], "completion": text[120:]} for text in texts]))
+        # Words begin with their space, so a cut before one is a cut between tokens.
+        cuts = [text.index(" ", 120) for text in texts]
+        rows = [{"prompt": text[:cut], "completion": text[cut:]} for text, cut in zip(texts, cuts, strict=True)]
+        parts.append(Dataset.from_list(rows))
     arguments = SFTConfig(
         folder,
         max_steps=steps,

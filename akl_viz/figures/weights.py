@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from akl_viz.figures import theme as colours
@@ -12,6 +13,8 @@ from akl_viz.records import TokenTrace
 
 BINS = 20
 WALL = 0.5
+ROUNDING = 2e-6
+"""How far a float32 weight may be off: one that is beyond the wall by less stands at it, which is left of it."""
 
 
 def weight_histogram(trace: TokenTrace, theme: Theme) -> go.Figure:
@@ -26,7 +29,7 @@ def weight_histogram(trace: TokenTrace, theme: Theme) -> go.Figure:
     Returns:
         Stacked bars of width 1 / 20; x is the weight (0 to 1), y the number of positions.
     """
-    weights = trace.columns["weight_forward"][trace.scored]
+    weights = _left_at_wall(trace.columns["weight_forward"][trace.scored])
     single = trace.columns["head_size"][trace.scored] == 1
     edges = np.linspace(0.0, 1.0, BINS + 1)
     figure = go.Figure()
@@ -57,3 +60,15 @@ def weight_histogram(trace: TokenTrace, theme: Theme) -> go.Figure:
     figure.update_xaxes(title_text="AKL weight of KL(T‖S)", range=[0, 1])
     figure.update_yaxes(title_text=f"positions (n = {len(weights)})")
     return figure
+
+
+def beyond_wall(trace: TokenTrace) -> int:
+    """How many scored positions weigh the forward term above 0.5, by more than rounding."""
+    weights = trace.columns["weight_forward"][trace.scored]
+    return int((weights > WALL + ROUNDING).sum())
+
+
+def _left_at_wall(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights with those at the wall put just left of it, where a bin ends."""
+    at_wall = (weights >= WALL) & (weights <= WALL + ROUNDING)
+    return np.where(at_wall, np.nextafter(WALL, 0.0), weights)

@@ -6,17 +6,15 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from transformers import Trainer
+from transformers import Trainer, TrainingArguments
 
-from akl_viz.divergences import Divergence, distillation_loss, get
+from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
+from akl_viz.integrations.gap_log import GapLog
 from akl_viz.integrations.pairing import paired_models
+from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
-
-IGNORED = -100
-"""The label of a position that does not count, as in transformers."""
 
 
 class DistillationMixin:
@@ -24,16 +22,23 @@ class DistillationMixin:
 
     The loss is kd_ratio * D(T, S) + (1 - kd_ratio) * cross-entropy, in nats, both means over the labels
     that count (not -100) of the whole batch, gradient accumulation and processes included: position t predicts token
-    t + 1. The teacher is frozen: in evaluation mode, without gradient, in no optimizer and in no checkpoint.
+    t + 1. The teacher is frozen: in evaluation mode, without gradient, in no optimizer and in no checkpoint. A loss
+    that a mixture-of-experts model adds for its router is left out.
 
     Args (keywords beside those of the trainer):
         teacher: a model reference ("bundled:teacher", a folder, a hub id), a Checkpoint, or a causal language model.
         loss: KEY or KEY:NAME=VALUE,... of akl_viz.divergences.DIVERGENCES, e.g. "akl:mu=0.6".
         kd_ratio: share of the divergence, from 0 to 1; 0.5 as in the recipe of Wu et al. 2025 (MiniLLM's kd_base.sh).
         temperature: both models' logits are divided by it inside the divergence; no factor temperature squared.
+        fused: make the loss from hidden states and output matrices, so that full logits never exist. Not under FSDP,
+            DeepSpeed or tensor parallelism, and not with compute_metrics, since the outputs then hold the logits of
+            the last position only.
+        log_gaps: log forward_kl, reverse_kl, head_gap and tail_gap (temperature 1) beside the loss: means since the
+            last log, over at most 64 positions per micro-batch, of the first process.
 
     Raises:
-        InvalidInput: an unknown loss or parameter, or a kd_ratio or temperature outside its range.
+        InvalidInput: an unknown loss or parameter, a kd_ratio or temperature outside its range, another loss asked of
+            the trainer at once, an encoder-decoder, a teacher that is the student, or fused where it cannot be.
         CheckpointUnavailable: the teacher cannot be loaded.
         VocabularyMismatch: teacher and student do not number the same tokens in the same way.
     """
@@ -45,9 +50,11 @@ class DistillationMixin:
         loss: str = "akl",
         kd_ratio: float = 0.5,
         temperature: float = 1.0,
+        fused: bool = False,
+        log_gaps: bool = False,
         **options: Any,
     ) -> None:
-        """Check the loss, make the trainer, then put the teacher where the trainer's device is."""
+        """Check the loss, load the teacher, make the trainer, then put the teacher where the trainer's device is."""
         spec = LossSpec.parse(loss)
         self._divergence: Divergence = get(spec.key)
         self._params = self._divergence.checked(spec.params)
@@ -56,12 +63,23 @@ class DistillationMixin:
         if not 0.0 < temperature < float("inf"):
             raise InvalidInput(f"temperature must be a positive number, not {temperature!r}.")
         self.kd_ratio, self.temperature = float(kd_ratio), float(temperature)
+        self._form = FromHidden if fused else FromLogits
+        self._gap_log = GapLog() if log_gaps else None
+        settings = next((one for one in (*args, options.get("args")) if isinstance(one, TrainingArguments)), None)
+        # Before the trainer, which may spend minutes on its data, and on this process's device.
+        loaded = _loaded(teacher, "auto" if settings is None else str(settings.device))
         super().__init__(*args, **options)
-        loaded = load_checkpoint(teacher) if isinstance(teacher, str) else teacher
         trainer = cast("Any", self)
+        _refuse_other_losses(trainer)
+        if fused:
+            _refuse_fused(trainer)
         self._shared_rows, module = paired_models(loaded, trainer.model, trainer.processing_class)
+        _refuse_same(module, trainer.model)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
         self._teacher = [_frozen(module, trainer.args.device)]
+        # The trainer then counts the labels of the whole batch whatever the student's forward takes, without those
+        # of first tokens, which nothing predicts.
+        trainer.model_accepts_loss_kwargs = trainer._loss_shifts_labels = True
 
     @property
     def teacher(self) -> nn.Module:
@@ -80,56 +98,92 @@ class DistillationMixin:
         Raises:
             InvalidInput: the batch has no labels.
         """
-        if "labels" not in inputs:
+        if "labels" not in inputs and "shift_labels" not in inputs:
             raise InvalidInput("The batch has no labels: use a collator that makes them (-100 where none counts).")
         trainer = cast("Any", self)
         given = {name: value for name, value in inputs.items() if name not in {"labels", "shift_labels"}}
-        outputs = model(**given, use_cache=False)
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
-        student = outputs.logits[..., : targets.shape[-1], : self._shared_rows]
         counted = targets != IGNORED
-        # The trainer counts labels over all micro-batches and processes; outside training nobody does.
-        total = counted.sum() if num_items_in_batch is None else torch.as_tensor(num_items_in_batch)
+        logged = self._gap_log if model.training else None
+        # The trainer puts autocast around its own model only; the teacher and the loss take part in it.
+        with trainer.accelerator.autocast():
+            scored = self._form(model, given, targets.shape[-1], self._shared_rows)
+            if self.kd_ratio > 0.0 or logged is not None:
+                scored.run_teacher(self.teacher, given)
+            loss = self._summed(scored, targets, counted)
+            if logged is not None:
+                logged.add(scored, counted)
+        # The trainer counts labels over all micro-batches and processes; outside training somebody may not.
+        total = torch.as_tensor(counted.sum() if num_items_in_batch is None else num_items_in_batch)
         trainer.loss_is_scaled_for_ga = num_items_in_batch is not None
-        loss = self._summed(given, student, targets, counted) / total.to(student.device).clamp(min=1)
+        loss = loss / total.to(loss.device).clamp(min=1)
         if num_items_in_batch is not None and trainer.args.average_tokens_across_devices:
-            loss = loss * trainer.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
+            # The mean over processes that follows must be a sum; tensor-parallel ones hold the same batch.
+            loss = loss * (trainer.accelerator.num_processes // trainer.get_tp_size())
+        return (loss, scored.outputs) if return_outputs else loss
 
-    def _summed(self, given: dict[str, Any], student: Tensor, targets: Tensor, counted: Tensor) -> Tensor:
+    def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
+        """Put directions and gaps beside the training loss, where they are wanted."""
+        if self._gap_log is not None and "loss" in logs:
+            logs = logs | self._gap_log.taken()
+        cast("Any", super()).log(logs, *args, **options)
+
+    def _summed(self, scored: Scored, targets: Tensor, counted: Tensor) -> Tensor:
         """The loss summed over the positions that count, in nats."""
-        loss = student.new_zeros((), dtype=torch.float32)
+        parts = []
         if self.kd_ratio > 0.0:
-            loss = loss + self.kd_ratio * distillation_loss(
+            divergence = scored.divergence(
                 self._divergence.key,
-                self._teacher_logits(given, student),
-                student,
                 mask=counted,
                 target=targets if self._divergence.needs_target else None,
                 temperature=self.temperature,
                 reduction="sum",
                 **self._params,
             )
+            parts.append(self.kd_ratio * divergence)
         if self.kd_ratio < 1.0:
-            loss = loss + (1.0 - self.kd_ratio) * functional.cross_entropy(
-                student.flatten(0, -2).float(), targets.flatten(), ignore_index=IGNORED, reduction="sum"
-            )
-        return loss
-
-    def _teacher_logits(self, given: dict[str, Any], student: Tensor) -> Tensor:
-        """The teacher's logits at the student's positions, cut to the shared vocabulary."""
-        known = ("input_ids", "attention_mask", "position_ids")
-        with torch.no_grad():
-            outputs = self.teacher(**{name: given[name] for name in known if name in given}, use_cache=False)
-        logits: Tensor = outputs.logits[..., : student.shape[-2], : self._shared_rows]
-        return logits.to(student.device)
+            parts.append((1.0 - self.kd_ratio) * scored.cross_entropy(targets))
+        return torch.stack(parts).sum()
 
 
 class DistillationTrainer(DistillationMixin, Trainer):
     """transformers' Trainer that distils; see DistillationMixin."""
 
 
+def _loaded(teacher: Any, device: str) -> Any:
+    """The teacher as it was given, or the checkpoint it names."""
+    return load_checkpoint(teacher, device=device) if isinstance(teacher, str) else teacher
+
+
 def _frozen(teacher: nn.Module, device: torch.device) -> nn.Module:
     """The teacher in evaluation mode, without gradients, where the student is (unless it is spread over devices)."""
     teacher = teacher.eval().requires_grad_(False)
     return teacher if hasattr(teacher, "hf_device_map") else teacher.to(device)
+
+
+def _refuse_same(teacher: nn.Module, student: nn.Module) -> None:
+    """Refuse a teacher that would be trained, or a student that would be frozen."""
+    if {id(one) for one in teacher.parameters()} & {id(one) for one in student.parameters()}:
+        raise InvalidInput("Teacher and student share weights: load the teacher a second time.")
+
+
+def _refuse_other_losses(trainer: Any) -> None:
+    """Refuse what asks the trainer for a loss of its own, which would silently not be used."""
+    asked = {
+        "label_smoothing_factor": trainer.label_smoother is not None,
+        "compute_loss_func": trainer.compute_loss_func is not None,
+        "loss_type": getattr(trainer.args, "loss_type", None) not in (None, "nll"),
+    }
+    for name, given in asked.items():
+        if given:
+            raise InvalidInput(f"{name} asks for another loss than the one distilled with: leave it out.")
+    if getattr(trainer.model.config, "is_encoder_decoder", False):
+        raise InvalidInput("Only causal language models are distilled, not an encoder-decoder.")
+
+
+def _refuse_fused(trainer: Any) -> None:
+    """Refuse the form without logits where the output matrix is not whole, or somebody needs all logits."""
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or trainer.get_tp_size() > 1:
+        raise InvalidInput("fused needs the whole output matrix in every process: train with fused=False.")
+    if trainer.compute_metrics is not None:
+        raise InvalidInput("compute_metrics needs all logits, which fused never makes: train with fused=False.")

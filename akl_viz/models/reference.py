@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
-from akl_viz.paths import DATA
+from akl_viz.paths import DATA, runs_root
 
 Kind = Literal["bundled", "local", "hub"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -66,9 +66,12 @@ class Policy:
 
     @classmethod
     def for_app(cls) -> Policy:
-        """What a page may open: AKL_VIZ_ALLOW, and AKL_VIZ_ROOTS (else the working directory and the home)."""
+        """What a page may open: AKL_VIZ_ALLOW, and AKL_VIZ_ROOTS (else the working directory and the home).
+
+        The app's own runs may be opened wherever they are kept.
+        """
         listed = [Path(part) for part in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if part]
-        return cls(_allowed_kinds(), tuple(listed or [Path.cwd(), Path.home()]))
+        return cls(_allowed_kinds(), tuple([*(listed or [Path.cwd(), Path.home()]), runs_root()]))
 
     @classmethod
     def for_command_line(cls) -> Policy:

@@ -13,7 +13,7 @@ import streamlit as st
 from akl_viz.analysis.export import trace_csv, trace_json
 from akl_viz.analysis.statistics import mean_and_error, summarise
 from akl_viz.figures.theme import Theme
-from akl_viz.figures.weights import weight_histogram
+from akl_viz.figures.weights import beyond_wall, weight_histogram
 from akl_viz.metrics import METRICS
 from akl_viz.records import TokenTrace
 from akl_viz.ui import permalink
@@ -90,7 +90,7 @@ def summary_table(trace: TokenTrace) -> None:
 def weights_chart(trace: TokenTrace) -> None:
     """The histogram of forward weights with the wall, explained."""
     single = int((trace.columns["head_size"] == 1).sum())
-    beyond = int((trace.columns["weight_forward"][trace.scored] > 0.5).sum())
+    beyond = beyond_wall(trace)
     st.markdown("**How AKL weighs** the forward term over this text")
     st.plotly_chart(
         weight_histogram(trace, theme()),

@@ -8,6 +8,7 @@ import pytest
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
 from akl_viz.models import Policy, Reference, load_checkpoint, parse_reference
 from akl_viz.models.reference import is_hub_id
+from akl_viz.paths import runs_root
 
 
 def refused(text, policy=None, **options) -> str:
@@ -179,9 +180,10 @@ def test_a_mistyped_allowance_allows_nothing(monkeypatch):
 
 def test_the_app_reads_the_working_directory_and_the_home_unless_told_otherwise(monkeypatch, tmp_path):
     monkeypatch.delenv("AKL_VIZ_ROOTS", raising=False)
-    assert Policy.for_app().roots == (Path.cwd().resolve(), Path.home().resolve())
+    runs = runs_root().resolve()
+    assert Policy.for_app().roots == (Path.cwd().resolve(), Path.home().resolve(), runs)
     monkeypatch.setenv("AKL_VIZ_ROOTS", os.pathsep.join([str(tmp_path), "/srv"]))
-    assert Policy.for_app().roots == (tmp_path.resolve(), Path("/srv"))
+    assert Policy.for_app().roots == (tmp_path.resolve(), Path("/srv"), runs)
     assert Policy.for_command_line().roots is None
 
 

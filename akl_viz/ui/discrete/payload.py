@@ -42,6 +42,8 @@ def payload(result: Result, step: int) -> dict[str, Any]:
         "tokens": len(runs.teacher),
         "positions": list(positions) if positions else None,
         "codes": _bytes(result.codes),
+        "frames": len(result.drawn),
+        "frame": pack(np.searchsorted(result.drawn, np.arange(len(runs.steps)), side="right") - 1, "i4"),
         "teacher": _bytes(encoded(runs.teacher)),
         "decades": DECADES,
         "full": FULL,

@@ -17,6 +17,7 @@ import streamlit as st
 
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
+from akl_viz.records import IntArray
 from akl_viz.toys import FIELDS, DiscreteConfig, DiscreteRuns
 from akl_viz.ui.discrete.choices import DEFAULT, config_of
 from akl_viz.ui.jobs import Job, Worker
@@ -28,6 +29,8 @@ UNWATCHED_SECONDS = 8.0
 DECADES = 12
 """Powers of ten below 1 that a drawn probability keeps; smaller ones are drawn at the bottom."""
 FULL = 65535
+MOST_CODES = 2_000_000
+"""Probabilities sent to a browser (4 MB): a larger run is drawn at fewer steps, its curves and numbers at all."""
 GAPS = ("head_gap", "tail_gap")
 
 Codes = npt.NDArray[np.uint16]
@@ -40,7 +43,9 @@ class Result:
     runs: DiscreteRuns
     """Without frames: they are in `codes`."""
     codes: Codes
-    """(L, T, V) the first seed's probabilities; see `encoded`."""
+    """(L, F, V) the first seed's probabilities at the drawn steps; see `encoded`."""
+    drawn: IntArray
+    """(F,) which recorded steps are drawn: places in `runs.steps`."""
     counts: tuple[tuple[str, str], ...]
     """(gap, sentence): whether the first loss or another one brought the gap below the share first."""
 
@@ -65,18 +70,37 @@ def compute(config: DiscreteConfig, share: float, job: Job[Result] | None = None
         Cancelled: the job was told to stop.
     """
     import_libraries()
-    from akl_viz.toys import run_discrete, who_was_first
+    from akl_viz.toys import run_discrete
     from akl_viz.toys.threads import one_core
 
     stage = f"{config.steps:,} steps of {config.runs:,} students"
     with one_core():
         runs = run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
-    first, *others = config.losses
+    frames = np.zeros((0, 0, 0, 0)) if runs.frames is None else runs.frames
+    drawn = drawn_places(len(runs.steps), len(config.losses) * len(runs.teacher))
+    return Result(replace(runs, frames=None), encoded(frames[:, 0, drawn]), drawn, counted(runs, share))
+
+
+def counted(runs: DiscreteRuns, share: float) -> tuple[tuple[str, str], ...]:
+    """(gap, sentence) for the first loss against each other one; see `Result.counts`."""
+    from akl_viz.toys import who_was_first
+
+    first, *others = runs.config.losses
     told = [who_was_first(runs, first, other, field=gap, share=share) for other in others for gap in GAPS]
-    counts = tuple((one.field, one.sentence()) for one in told)
-    frames = runs.frames
-    codes = encoded(frames[:, 0]) if frames is not None else np.zeros((0, 0, 0), np.uint16)
-    return Result(replace(runs, frames=None), codes, counts)
+    return tuple((one.field, one.sentence()) for one in told)
+
+
+def drawn_places(recorded: int, numbers: int) -> IntArray:
+    """(F,) the recorded steps to draw: all where they fit, else the early ones densely and the last.
+
+    Args:
+        recorded: how many steps are recorded.
+        numbers: probabilities per step.
+    """
+    most = max(2, MOST_CODES // numbers)
+    if recorded <= most:
+        return np.arange(recorded)
+    return np.unique(np.rint(np.geomspace(1.0, recorded, most)).astype(np.int64) - 1)
 
 
 class ResultService:
@@ -125,7 +149,11 @@ class ResultService:
 
     def _run(self, config: DiscreteConfig, share: float, job: Job[Result]) -> Result:
         job.report(0.0, "Loading torch")
-        result = compute(config, share, job)
+        import_libraries()
+        with self._lock:
+            same = next((held for (other, _), held in self._kept.items() if other == config), None)
+        # Another share needs no training, only counting.
+        result = compute(config, share, job) if same is None else replace(same, counts=counted(same.runs, share))
         self.keep(share, result)
         return result
 
@@ -152,7 +180,7 @@ def stored() -> Result | None:
         places = {name: arrays[name] for name in ("teacher", "in_head", "in_tail", "in_far", "steps")}
         runs = DiscreteRuns(config_of(DEFAULT), **places, values=values)
         codes = np.cumsum(arrays["changes"], axis=1, dtype=np.uint16)
-        return Result(runs, codes, _counts(facts["counts"]))
+        return Result(runs, codes, np.arange(len(runs.steps)), _counts(facts["counts"]))
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError):
         return None
 

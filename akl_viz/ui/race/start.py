@@ -48,8 +48,8 @@ def show_command(config: DistillConfig) -> None:
     with st.expander("Show the command"):
         st.code(command_of(config, "RUN"), language="bash", wrap_lines=True)
         st.caption(
-            "Both start the same engine. The same seed gives the same numbers; this page leaves one core to itself, so the "
-            "last digits may differ."
+            "Both start the same engine. The same seed gives the same numbers, up to the last digits: this page leaves "
+            "one core to itself."
         )
 
 

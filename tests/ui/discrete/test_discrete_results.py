@@ -85,6 +85,26 @@ def test_the_payload_holds_the_numbers_of_the_first_seed_and_bands_over_all():
     assert "90%" in data["band"]
 
 
+def test_a_large_run_is_drawn_at_fewer_steps_and_measured_at_all(monkeypatch):
+    monkeypatch.setattr(results, "MOST_CODES", 2 * 80 * 6)
+    result = compute(small(), 0.5)
+    assert result.codes.shape == (2, len(result.drawn), 80)
+    assert result.drawn.tolist() == [0, 1, 2, 4, 7, 12]
+    np.testing.assert_allclose(decoded(result.codes), run_discrete(small()).frames[:, 0, result.drawn], rtol=3e-4)
+    data = payload(result, 5)
+    assert unpacked(data["frame"], "<i4").tolist() == [0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 5]
+    assert unpacked(data["shown"], "<f4").size == len(SHOWN) * 2 * 13
+
+
+def test_another_share_counts_anew_without_training(monkeypatch):
+    service, config = ResultService(), small()
+    service.keep(0.5, compute(config, 0.5))
+    monkeypatch.setattr(results, "compute", None)
+    job = service.start(config, 0.8, "one")
+    assert job.wait(PATIENCE)
+    assert "below 80% of its start" in job.outcome().counts[0][1]
+
+
 def test_one_seed_or_a_fixed_start_has_no_band():
     for changes in ({"seeds": 1}, {"seeds": 4, "start": "zeros"}):
         data = payload(compute(small(**changes), 0.5), 0)

@@ -41,7 +41,8 @@ class Animation {
     this.share = el("div", {});
     this.switches();
     const strip = (kind, text, mass) => el("span", { class: "item" }, el("i", { class: `mark ${kind}` }), el("span", {}, `${text}, teacher mass ${num(mass)}`));
-    this.left = el("section", { class: "left" }, el("div", { class: "title" }, el("h3", {}, "Teacher and students"), this.probability), this.stage.node,
+    const fewer = data.frames < data.steps.length ? el("small", {}, ` drawn at ${data.frames} of ${data.steps.length} steps`) : null;
+    this.left = el("section", { class: "left" }, el("div", { class: "title" }, el("h3", {}, "Teacher and students", fewer), this.probability), this.stage.node,
       el("div", { class: "key" }, strip("headstrip", data.headName, data.masses[0]), strip("tailstrip", data.tailName, data.masses[1])));
     this.right = el("div", { class: "right" }, el("div", { class: "title" }, el("small", {}, data.band || "one run; click or drag to move the frame"), this.share), ...this.gaps.map((gap) => gap.node));
     this.root.replaceChildren(this.player.node, this.legend.node, el("div", { class: "two" }, this.left, this.right), this.readout.node);

@@ -80,14 +80,15 @@ class Stage {
     return found;
   }
 
+  // A large run is drawn at fewer steps than it was measured at: then at the last one drawn before.
   draw(frame, colours, hidden) {
-    const { context, xs, ys, students, data } = this, size = data.tokens, frames = data.steps.length;
+    const { context, xs, ys, students, data } = this, size = data.tokens;
     context.clearRect(0, 0, this.width, this.height);
     context.lineWidth = 2;
     context.lineJoin = "round";
     for (let loss = 0; loss < data.losses.length; loss++) {
       if (hidden.has(data.losses[loss].name)) continue;
-      const start = (loss * frames + frame) * size;
+      const start = (loss * data.frames + data.frame[frame]) * size;
       context.strokeStyle = colours[loss];
       context.setLineDash(dashOf(loss));
       context.beginPath();
