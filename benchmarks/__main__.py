@@ -11,7 +11,7 @@ import sys
 
 from benchmarks.browser import ROOT
 
-NAMES = ("analysis_cost", "loss_cost", "first_paint", "interaction", "distill_cost", "race_page", "race_evidence")
+NAMES = ("analysis_cost", "loss_cost", "first_paint", "interaction", "distill_cost", "race_page", "race_evidence", "toys_cost")
 
 
 def main() -> int:

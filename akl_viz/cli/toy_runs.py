@@ -60,7 +60,9 @@ def run_discrete(arguments: argparse.Namespace) -> Result:
     """Run `akl-viz toy discrete`."""
     from akl_viz.toys import discrete_config, who_was_first
     from akl_viz.toys import run_discrete as train
+    from akl_viz.toys.first import check_share
 
+    check_share(arguments.share)
     given = vars(arguments)
     names = ("tokens", "steps", "seeds", "first_seed", "mu", "boundary", "tail", "far_from", "bottom", "every")
     changes = {name: given[name] for name in names}
@@ -163,7 +165,7 @@ def run_lowrank(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     names = ("seeds", "first_seed", "steps", "lr", "contexts", "tokens", "teacher_rank")
     ranks = _numbers(arguments.ranks, "--ranks")
-    if ranks and not all(rank == int(rank) for rank in ranks):
+    if ranks and not all(rank.is_integer() for rank in ranks):
         raise InvalidInput("--ranks must be whole numbers: give 2,4,8.")
     changes = {name: given[name] for name in names} | {"losses": _losses(arguments)}
     changes["ranks"] = tuple(int(rank) for rank in ranks) if ranks else None

@@ -87,8 +87,7 @@ def who_was_first(
     Raises:
         InvalidInput: a loss that did not run, a field that is no gap, or a share outside 0 to 1.
     """
-    if not 0.0 < share < 1.0:
-        raise InvalidInput(f"The share must lie between 0 and 1, not {share:g}.")
+    check_share(share)
     _check_gap(field)
     when = [_first_below(runs.share_left(field, loss, optimiser), share) for loss in (first, second)]
     never = int((np.isinf(when[0]) & np.isinf(when[1])).sum())
@@ -115,6 +114,12 @@ def binomial_interval(wins: int, n: int) -> tuple[float, float]:
     """The exact 95 % interval of a share (Clopper & Pearson 1934)."""
     interval = binomtest(wins, n).proportion_ci(LEVEL, method="exact")
     return float(interval.low), float(interval.high)
+
+
+def check_share(share: float) -> None:
+    """Raise InvalidInput unless the share lies between 0 and 1."""
+    if not 0.0 < share < 1.0:
+        raise InvalidInput(f"The share must lie between 0 and 1, not {share:g}.")
 
 
 def _check_gap(field: str) -> None:

@@ -23,6 +23,9 @@ _LONGEST = 0.5
 """Longest step of the descent, as a distance between distributions (Fisher length): about half a standard deviation."""
 _SAME_PLACE = 1e-3
 _SAME_VALUE = 1e-9
+_A_DIGIT = 1e-14
+_STILL = 4
+"""After so many steps in which no start went down by a digit, all are where they will be."""
 _CURVED = 1e-9
 """Smallest curvature, relative to the largest, of what counts as a minimum."""
 _NARROW = 0.3
@@ -180,11 +183,17 @@ def _descend(objective: Objective, starts: Tensor, iterations: int) -> tuple[Ten
     longest = torch.full((len(here),), _LONGEST, dtype=torch.float64)
     value, gradient, fisher = objective.both(here)
     way, values = [here], [value]
+    still = 0
     for _ in range(iterations):
+        if still == _STILL:
+            way.append(here)
+            values.append(value)
+            continue
         step = _natural_step(gradient, fisher, longest)
         there = here + step
         new, new_gradient, new_fisher = objective.both(there)
         better = new < value
+        still = 0 if bool((value - new > _A_DIGIT).any()) else still + 1
         here = torch.where(better.unsqueeze(-1), there, here)
         value = torch.where(better, new, value)
         gradient = torch.where(better.unsqueeze(-1), new_gradient, gradient)

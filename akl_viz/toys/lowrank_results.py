@@ -186,8 +186,8 @@ class LowRankResult:
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> LowRankResult:
         """Read what `to_json` wrote. Raises InvalidInput for another format."""
-        if document.get("schema") != _SCHEMA:
-            raise InvalidInput(f"The result has format {document.get('schema')}, expected {_SCHEMA}: make it again.")
+        if document["schema"] != _SCHEMA:
+            raise InvalidInput(f"The result has format {document['schema']}, expected {_SCHEMA}: make it again.")
         facts = document["config"] | {name: tuple(document["config"][name]) for name in ("losses", "ranks")}
         config = LowRankConfig(**facts)
         shape = (len(config.losses), len(config.ranks), config.seeds)
@@ -204,6 +204,8 @@ def stored_lowrank(path: Path | None = None) -> LowRankResult:
     file = DATA / STORED if path is None else path
     try:
         return LowRankResult.from_json(json.loads(file.read_text(encoding="utf-8")))
+    except InvalidInput:
+        raise
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(
             f"{file.name} is missing or damaged: make it with akl-viz toy lowrank --out FILE."

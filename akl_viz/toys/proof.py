@@ -69,13 +69,13 @@ def simplex_field(teacher: Sequence[float], losses: Sequence[str], density: int 
     Args:
         teacher: three probabilities, divided by their sum.
         losses: LossSpec strings.
-        density: grid lines along each side, from 2 to 100.
+        density: points along each side, from 2 to 100; density (density + 1) / 2 in all.
     """
     target = _three(teacher)
     if not 2 <= density <= _MOST_DENSITY:
         raise InvalidInput(f"The density must be from 2 to {_MOST_DENSITY}, not {density}.")
-    corners = [(a, b, density - a - b) for a in range(density) for b in range(density - a)]
-    points = (torch.tensor(corners, dtype=torch.float64) + 1.0 / 3.0) / (density + 1.0)
+    corners = [(a, b, density - 1 - a - b) for a in range(density) for b in range(density - a)]
+    points = (torch.tensor(corners, dtype=torch.float64) + 1.0 / 3.0) / density
     rows = target.log().expand_as(points)
     pair = Pair(rows, points.log(), target=torch.full((len(points),), int(target.argmax())))
     values, steps = {}, {}
@@ -131,10 +131,13 @@ def hessian(loss: str, teacher: Sequence[float] | FloatArray, student: Sequence[
         raise InvalidInput(f"A Hessian is made for at most {_MOST_TOKENS} tokens, not {len(rows)}.")
     target = rows.argmax() if chosen.row.needs_target else None
 
-    def value(logits: Tensor) -> Tensor:
-        return chosen.row.value(Pair(rows, logits - logits.logsumexp(-1), target=target), **chosen.params)
+    def slope(logits: Tensor) -> Tensor:
+        pair = Pair(rows, logits - logits.logsumexp(-1), target=target)
+        return chosen.row.value_and_grad(pair, **chosen.params)[1]
 
-    found: Tensor = torch.autograd.functional.hessian(value, torch.from_numpy(own_target(list(student))).log())  # type: ignore[no-untyped-call]
+    # Not the second derivative of the value: that is cut off at 0, so autograd sees nothing at p = q.
+    at = torch.from_numpy(own_target(list(student))).log()
+    found: Tensor = torch.autograd.functional.jacobian(slope, at)  # type: ignore[no-untyped-call]
     result: FloatArray = found.numpy()
     return result
 

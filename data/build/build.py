@@ -24,6 +24,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "prompts": (),
     "trace": (),
     "race": (),
+    "toys": (),
     "report": (),
     "verify": (),
 }

@@ -99,10 +99,12 @@ def test_a_long_run_shows_progress_and_can_be_stopped(app, open_page):
     page = open_page(f"{app}/discrete?seeds=100&steps=5000")
     page.get_by_text("5,000 steps of 400 students").wait_for(timeout=PATIENCE_MS)
     assert page.get_by_text("Still shown: paper-longtail").is_visible()
+    scrub_to(page, 40)
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("The experiment was stopped.").wait_for(timeout=PATIENCE_MS)
     assert page.get_by_role("button", name="Run it again").is_visible()
-    assert page.locator("[data-field='head_gap.0']").is_visible()
+    page.locator("[data-field='head_gap.0']").wait_for(timeout=PATIENCE_MS)
+    assert step_of(page) == 40
 
 
 def test_a_hostile_address_opens_the_default(app, open_page):

@@ -30,6 +30,7 @@ CLAIMS = {
     "distill_cost": {"time per token, engine / bare": 1.05, "40 steps of three losses": 60.0},
     "race_page": {"time per token, page open / command alone": 1 / 0.85, "stop pressed to stop shown": 1500.0},
     "race_evidence": {},
+    "toys_cost": {"engine": 3.0, "engine / plain loop": 0.05, "largest difference of probabilities": 1e-6},
     "interaction": {"click to card": 500.0, "metric switch": 200.0, "model runs meanwhile": 0.0},
 }
 """benchmark -> measure -> the bar it is held to."""

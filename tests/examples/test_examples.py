@@ -32,7 +32,7 @@ def test_the_bare_loop_closes_the_head_gap_and_prints_both_gaps():
     assert sum(now for _, now in lines.values()) < sum(was for was, _ in lines.values())
 
 
-@pytest.mark.parametrize("name", ["train_with_trainer.py", "trl_distillation.py"])
+@pytest.mark.parametrize("name", ["train_with_trainer.py", "trl_distillation.py", "trl_on_policy.py"])
 def test_a_trainer_lowers_the_divergence_on_text_it_did_not_see(name):
     done = run(name, "--loss", "akl", "--steps", "20")
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,9 @@ def test_a_trainer_lowers_the_divergence_on_text_it_did_not_see(name):
     assert after < before
 
 
-@pytest.mark.parametrize("name", ["train_with_akl.py", "train_with_trainer.py", "trl_distillation.py"])
+@pytest.mark.parametrize(
+    "name", ["train_with_akl.py", "train_with_trainer.py", "trl_distillation.py", "trl_on_policy.py"]
+)
 def test_an_unknown_loss_is_one_sentence(name):
     done = run(name, "--loss", "nothing")
     assert done.returncode == 2

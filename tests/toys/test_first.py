@@ -23,7 +23,7 @@ def runs_of(first, second, start="warm", optimiser=None) -> DiscreteRuns:
     )
     config = replace(config, start=replace(config.start, kind=start))
     mask = np.ones(2, dtype=bool)
-    values = {name: curves for name in FIELDS}
+    values = dict.fromkeys(FIELDS, curves)
     return DiscreteRuns(config, np.full(2, 0.5), mask, mask, mask, np.arange(steps), values)
 
 

@@ -174,7 +174,7 @@ def test_a_fit_that_cannot_be_made_is_refused(wrong):
 
 def test_it_can_be_cancelled_and_tells_its_progress():
     told = []
-    config = replace(gaussian_config(), iterations=3)
+    config = replace(gaussian_config(), iterations=40)
     fit_gaussians(config, progress=told.append)
     assert told[-1] == 1.0
     with pytest.raises(Cancelled):

@@ -11,6 +11,8 @@ from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.toys import LOWRANK_FIELDS, LowRankConfig, LowRankResult, lowrank_config, run_lowrank, stored_lowrank
 
 RANKS = (2, 4, 8)
+LOCAL_MINIMA = 0.15
+"""At rank 8, learning rates from 0.02 to 0.2 end between 0.197 and 0.218: reverse KL has many local minima here."""
 STORED_TOLERANCE = 0.02
 """Orientation values of PAPER 4.4 are from L-BFGS at its cap; ours from Adam: a few per mille apart for forward KL."""
 
@@ -33,11 +35,16 @@ def test_seed_0_has_the_published_teacher(stored, golden):
 
 def test_forward_kl_of_seed_0_comes_near_the_published_single_run(stored, golden):
     for row in golden["lowrank"]:
-        for field in set(row) - {"rank", "loss"}:
+        for field in {"forward_kl", "tvd", "entropy"} & set(row):
             found = stored.value(field, row["loss"], row["rank"])[0]
-            # Reverse KL is not convex: where it ends depends on the start, so only its own value is compared.
-            within = 0.1 if row["loss"] == "reverse_kl" else STORED_TOLERANCE
-            assert found == pytest.approx(row[field], rel=within), (row["rank"], row["loss"], field)
+            assert found == pytest.approx(row[field], rel=STORED_TOLERANCE), (row["rank"], row["loss"], field)
+
+
+def test_reverse_kl_of_seed_0_ends_in_the_range_of_its_local_minima(stored, golden):
+    for row in golden["lowrank"]:
+        if row["loss"] == "reverse_kl":
+            found = stored.value("reverse_kl", "reverse_kl", row["rank"])[0]
+            assert found == pytest.approx(row["reverse_kl"], rel=LOCAL_MINIMA), row["rank"]
 
 
 @pytest.mark.parametrize("rank", RANKS)

@@ -33,6 +33,15 @@ def test_sgd_reaches_the_dropped_mode_under_forward_kl_in_the_published_steps(go
         assert found.steps["forward_kl", float(depth)] == pytest.approx(steps, rel=PUBLISHED)
 
 
+def test_adams_epsilon_brings_the_plateau_back_where_gradients_are_smaller_still():
+    depths = (20.0, 25.0)
+    rescaling = plateau_steps(depths, ("reverse_kl",), Optimiser("adam", 0.1, eps=1e-30), limit=1000)
+    usual = plateau_steps(depths, ("reverse_kl",), Optimiser("adam", 0.1), limit=1000)
+    assert max(rescaling.steps.values()) < 150
+    assert usual.steps["reverse_kl", 20.0] > 200
+    assert usual.steps["reverse_kl", 25.0] is None
+
+
 @pytest.mark.slow
 def test_sgd_stays_on_the_plateau_of_reverse_kl(golden):
     check(plateau_steps(limit=golden["plateau"]["limit"]), golden["plateau"]["sgd"])

@@ -41,6 +41,7 @@ def test_the_field_stays_in_the_simplex_and_goes_downhill():
     assert field.points.shape == (36, 3)
     np.testing.assert_allclose(field.points.sum(1), 1.0, rtol=1e-12)
     assert field.points.min() > 0.0
+    np.testing.assert_allclose(field.points.mean(0), 1.0 / 3.0, rtol=1e-12)
     for loss in losses:
         np.testing.assert_allclose(field.steps[loss].sum(1), 0.0, atol=1e-12)
     for loss in ("forward_kl", "reverse_kl", "jsd"):
@@ -70,7 +71,8 @@ def test_every_path_ends_at_the_teacher():
     corner = simplex_paths(TEACHER, ("forward_kl", "reverse_kl"), starts[2:], steps=30)
     moved = {loss: path[0, -1, 0] for loss, path in corner.items()}
     assert moved["forward_kl"] < 0.999 < moved["reverse_kl"]
-    adam = simplex_paths(TEACHER, ("reverse_kl",), starts[2:], Optimiser("adam", 0.5), steps=300)
+    near = [(1.0 - 2e-4, 1e-4, 1e-4)]
+    adam = simplex_paths(TEACHER, ("reverse_kl",), near, Optimiser("adam", 0.5), steps=300)
     np.testing.assert_allclose(adam["reverse_kl"][0, -1], TEACHER, atol=1e-2)
 
 

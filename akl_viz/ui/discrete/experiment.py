@@ -28,14 +28,17 @@ _COMPONENT = st.components.v2.component("akl_discrete", html=markup(), css=style
 
 def experiment() -> None:
     """Controls, animation, findings, command and file."""
-    now = choices()
-    result, current = result_for(now)
+    # In containers, so that what comes and goes there does not move the animation, which would start anew.
+    with st.container():
+        now = choices()
+    with st.container():
+        result, current = result_for(now)
+        if result is not None and not current:
+            st.caption(f"Still shown: {plain(summary(result.runs.config))}.")
     if current:
         publish(now)
     if result is None:
         return
-    if not current:
-        st.caption(f"Still shown: {plain(summary(result.runs.config))}.")
     _animation(result)
     _findings(result)
     _reproduce(result, now)

@@ -84,7 +84,7 @@ class Stage {
   draw(frame, colours, hidden) {
     const { context, xs, ys, students, data } = this, size = data.tokens;
     context.clearRect(0, 0, this.width, this.height);
-    context.lineWidth = 2;
+    context.lineWidth = size > 200 ? 1 : 2;
     context.lineJoin = "round";
     for (let loss = 0; loss < data.losses.length; loss++) {
       if (hidden.has(data.losses[loss].name)) continue;

@@ -1,0 +1,222 @@
+"""`akl-viz toy`: what the pages draw, from the shell."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from akl_viz.divergences import DIVERGENCES
+from akl_viz.toys import FIELDS, discrete_config, run_discrete
+from tests.schema import strictly
+
+GOLDEN = json.loads((Path(__file__).resolve().parents[1] / "golden" / "toys.json").read_text(encoding="utf-8"))
+GOLDEN_GAP = 5e-4
+PRINTED = 5e-3
+RUN_KEYS = ["loss", "optimizer", "lr", "seed", "steps", *FIELDS]
+TOP_KEYS = ["schema", "preset", "mu", "boundary", "tail", "start", "teacher", "head", "runs", "first"]
+
+
+def toyed(run, *options) -> dict:
+    told = run("toy", *options, "--json")
+    assert (told.code, told.err) == (0, "")
+    return strictly(told.out)
+
+
+@pytest.fixture(scope="module")
+def longtail():
+    return run_discrete(discrete_config())
+
+
+def test_the_golden_table_comes_out_of_the_command(run):
+    document = toyed(run, "discrete", "--preset", "paper-longtail")
+    runs = {one["loss"]: one for one in document["runs"]}
+    assert list(runs) == list(GOLDEN["longtail"])
+    for loss, rows in GOLDEN["longtail"].items():
+        assert runs[loss]["steps"] == list(range(801))
+        for row in rows:
+            for field in set(row) - {"step"}:
+                assert runs[loss][field][row["step"]] == pytest.approx(row[field], abs=GOLDEN_GAP), (loss, row)
+    for loss, printed in GOLDEN["printed_final_loss"].items():
+        assert runs[loss]["loss_value"][-1] / len(document["teacher"]) == pytest.approx(printed, rel=PRINTED)
+
+
+def test_the_json_has_exactly_its_keys_and_the_engines_numbers(run, longtail):
+    document = toyed(run, "discrete")
+    assert list(document) == TOP_KEYS
+    assert (document["schema"], document["preset"], document["mu"], document["boundary"]) == (
+        1,
+        "paper-longtail",
+        0.5,
+        "below",
+    )
+    assert document["head"] == list(range(8))
+    for one in document["runs"]:
+        assert list(one) == RUN_KEYS
+        for field in FIELDS:
+            np.testing.assert_array_equal(one[field], longtail.curve(field, one["loss"])[0])
+
+
+def test_options_reach_the_experiment(run):
+    options = (
+        "--preset paper-bimodal --loss jsd:beta=0.3 --loss akl --optimizer sgd --lr 0.5 --steps 6 --every 3 --seeds 2 "
+    )
+    more = "--first-seed 7 --mu 0.7 --boundary reach --tail bottom --bottom 5 --start missing-mode --depth 3"
+    document = toyed(run, "discrete", *(options + more).split())
+    assert [(one["loss"], one["seed"]) for one in document["runs"]] == [
+        ("jsd:beta=0.3", 7), ("jsd:beta=0.3", 8), ("akl", 7), ("akl", 8),
+    ]  # fmt: skip
+    first = document["runs"][0]
+    assert (first["optimizer"], first["lr"], first["steps"]) == ("sgd", 0.5, [0, 3, 6])
+    assert (document["mu"], document["boundary"], document["tail"], document["start"]) == (
+        0.7,
+        "reach",
+        "bottom",
+        "missing-mode",
+    )
+    assert [one["field"] for one in document["first"]] == ["head_gap", "tail_gap"]
+
+
+def test_another_learning_rate_alone_keeps_the_presets_optimiser(run):
+    first = toyed(run, "discrete", "--lr", "0.05", "--steps", "2")["runs"][0]
+    assert (first["optimizer"], first["lr"]) == ("adam", 0.05)
+    first = toyed(run, "discrete", "--optimizer", "sgd", "--steps", "2")["runs"][0]
+    assert (first["optimizer"], first["lr"]) == ("sgd", 1.0)
+
+
+def test_an_own_teacher_is_divided_by_its_sum(run):
+    document = toyed(run, "discrete", "--preset", "own", "--target", "6,3,1", "--steps", "2")
+    assert document["teacher"] == pytest.approx([0.6, 0.3, 0.1])
+
+
+def test_the_csv_holds_the_numbers_of_the_json(run, tmp_path):
+    options = ("discrete", "--preset", "paper-bimodal", "--steps", "4", "--seeds", "2")
+    document = toyed(run, *options)
+    assert run("toy", *options, "--csv", tmp_path / "toy.csv").out == ""
+    with (tmp_path / "toy.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["loss", "optimizer", "seed", "step", *FIELDS]
+    flat = [value for one in document["runs"] for value in one["tail_gap"]]
+    assert [float(row["tail_gap"]) for row in rows] == flat
+
+
+def test_without_json_a_table_and_sentences(run):
+    out = run("toy", "discrete", "--preset", "zipf", "--tokens", "50", "--seeds", "5", "--steps", "20").out
+    assert out.count("(95 % interval") == 6
+    assert "Under sgd lr 1 from a warmed-up start, " in out
+
+
+def test_gaussian_gives_the_published_optima_with_global_and_local_told_apart(run):
+    for published in GOLDEN["gaussian"]:
+        document = toyed(run, "gaussian", "--preset", "paper-modes", "--sd", str(published["sd"]))
+        runs = {one["loss"]: one["optima"] for one in document["runs"]}
+        best = runs["forward_kl"][0]
+        assert [best["mean"][0], best["sd"][0]] == pytest.approx(published["forward"], rel=0.01)
+        assert max(best["mean_error"], best["second_moment_error"]) < 1e-5
+        for wanted in published["reverse"]:
+            found = min(runs["reverse_kl"], key=lambda one, wanted=wanted: abs(one["value"] - wanted["value"]))
+            assert found["value"] == pytest.approx(wanted["value"], rel=0.01)
+            assert found["global"] == wanted["global"]
+
+
+def test_gaussian_takes_a_mixture_of_ones_own(run):
+    document = toyed(
+        run, "gaussian", "--preset", "plain-modes", "--means=-5,5", "--sds", "1", "--weights", "1,3", "--loss", "jsd"
+    )
+    assert document["target"]["means"] == [[-5.0], [5.0]]
+    assert document["target"]["weights"] == [0.25, 0.75]
+    plane = toyed(
+        run,
+        "gaussian",
+        "--preset",
+        "plane",
+        "--means",
+        "0:0,6:2",
+        "--sds",
+        "1:1",
+        "--loss",
+        "forward_kl",
+        "--iterations",
+        "5",
+    )
+    assert plane["runs"][0]["optima"][0]["mean"] == pytest.approx([3.0, 1.0], abs=1e-6)
+
+
+def test_lowrank_shows_what_is_stored_or_runs(run, tmp_path):
+    stored = toyed(run, "lowrank", "--stored")
+    assert {one["rank"] for one in stored["runs"]} >= {2, 4, 8}
+    small = ("lowrank", "--preset", "quick", "--steps", "5", "--ranks", "1,2", "--seeds", "3", "--loss", "forward_kl")
+    document = toyed(run, *small, "--contexts", "8", "--tokens", "20")
+    assert [(one["rank"], len(one["entropy"])) for one in document["runs"]] == [(1, 3), (2, 3)]
+    told = run("toy", *small, "--out", tmp_path / "low.json")
+    assert told.out == ""
+    assert json.loads((tmp_path / "low.json").read_text(encoding="utf-8"))["config"]["seeds"] == 3
+
+
+def test_plateau_counts_steps(run):
+    document = toyed(run, "plateau", "--depths", "5,10", "--optimizer", "adam", "--lr", "0.1", "--limit", "200")
+    found = {(one["loss"], one["depth"]): one["steps"] for one in document["runs"]}
+    for depth in ("5", "10"):
+        expected = GOLDEN["plateau"]["adam"][depth]
+        assert [found[loss, float(depth)] for loss in ("forward_kl", "reverse_kl")] == expected
+
+
+@pytest.mark.parametrize("key", DIVERGENCES)
+def test_every_registered_divergence_can_be_named(run, key):
+    assert toyed(run, "discrete", "--preset", "paper-bimodal", "--steps", "2", "--loss", key)["runs"][0]["loss"] == key
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (("discrete", "--preset", "x"), "There is no preset 'x'; choose one of paper-longtail"),
+        (("discrete", "--lr", "0"), "lr must be a positive number, not 0"),
+        (("discrete", "--lr", "nan"), "lr must be a positive number, not nan"),
+        (("discrete", "--optimizer", "lion"), "The optimiser must be one of adam, adamw, sgd, momentum"),
+        (("discrete", "--steps", "99999999"), "steps must be from 1 to 50,000"),
+        (("discrete", "--steps", "x"), "invalid int value: 'x'"),
+        (("discrete", "--loss", "nonsense"), "There is no divergence 'nonsense'"),
+        (("discrete", "--loss", "akl:mu=2"), "mu must be a number from 0 to 1"),
+        (("discrete", "--loss", "akl:mu"), "is not of the form KEY or KEY:NAME=VALUE"),
+        (("discrete", "--target", "1,2"), 'goes with the preset "own"'),
+        (("discrete", "--preset", "own"), 'goes with the preset "own"'),
+        (("discrete", "--preset", "own", "--target", "1,x"), "--target holds 'x', which is no number"),
+        (("discrete", "--preset", "own", "--target", "1,0"), "must be finite and above 0"),
+        (("discrete", "--start", "cold"), "The start must be one of uniform, zeros, warm, missing-mode"),
+        (("discrete", "--share", "2"), "The share must lie between 0 and 1"),
+        (("discrete", "--csv", "no/such/folder/f.csv"), "cannot be written: make the folder"),
+        (("gaussian", "--means", "1,2:3"), "same one or two coordinates"),
+        (("gaussian", "--sd", "0"), "Standard deviations must lie above 0"),
+        (("gaussian", "--grid", "x"), "The grid must be one of paper, wide"),
+        (("lowrank", "--ranks", "1.5"), "--ranks must be whole numbers"),
+        (("lowrank", "--ranks", "inf"), "--ranks must be whole numbers"),
+        (("lowrank", "--ranks", "nan"), "--ranks must be whole numbers"),
+        (("lowrank", "--ranks", "100"), "Ranks must be different whole numbers from 1 to 64"),
+        (("plateau", "--depths", "x"), "--depths holds 'x'"),
+        (("plateau", "--limit", "0"), "The limit must be from 1"),
+        ((), "the following arguments are required: TOY"),
+        (("nonsense",), "invalid choice: 'nonsense'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(run, argv, said):
+    told = run("toy", *argv)
+    assert (told.code, told.out) == (2, "")
+    assert said in told.err
+    assert told.err.count("\n") == 1
+    assert "Traceback" not in told.err
+
+
+def test_a_file_that_cannot_be_written_is_one_sentence(run, tmp_path):
+    told = run("toy", "discrete", "--steps", "2", "--csv", tmp_path)
+    assert told.code == 2
+    assert "cannot be written" in told.err
+
+
+@pytest.mark.parametrize("toy", ["discrete", "gaussian", "lowrank", "plateau"])
+def test_every_toy_has_help(run, toy):
+    told = run("toy", toy, "--help")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.startswith(f"usage: akl-viz toy {toy}")
+    for option in ("--json", "--csv", "--loss"):
+        assert option in told.out
