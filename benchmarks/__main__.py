@@ -11,7 +11,16 @@ import sys
 
 from benchmarks.browser import ROOT
 
-NAMES = ("analysis_cost", "loss_cost", "first_paint", "interaction", "distill_cost", "race_page", "race_evidence", "toys_cost")
+NAMES = (
+    "analysis_cost",
+    "loss_cost",
+    "first_paint",
+    "interaction",
+    "distill_cost",
+    "race_page",
+    "race_evidence",
+    "toys_cost",
+)
 
 
 def main() -> int:

@@ -2,8 +2,8 @@
 
 The plain loop trains one student at a time with autograd and torch.optim.Adam, as the notebooks do, and measures
 nothing on the way; AKL is the paper's formula with its sort. The engine advances all runs as one tensor, and records
-seven numbers of every run at every step. CPU time on one thread; both take turns in one process, ratios are formed within a
-repeat. The loop is timed on a few seeds and counted per run.
+seven numbers of every run at every step. CPU time on one thread; both take turns in one process, ratios are formed
+within a repeat. The loop is timed on a few seeds and counted per run.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -34,7 +35,11 @@ def take(browser: Browser, url: str, scheme: str, width: int, path: Path) -> Non
 def main() -> None:
     """Start the app, photograph it, stop it."""
     OUT.mkdir(exist_ok=True)
-    with server() as app, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as runs,
+        server(environment={"AKL_VIZ_RUNS": runs}) as app,
+        sync_playwright() as playwright,
+    ):
         app.wait()
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         for row in PAGES:

@@ -81,7 +81,7 @@ def mixture_gradient(pair: Pair, weight_forward: Tensor, weight_reverse: Tensor)
     if not pair.full_support:
         return torch.addcmul(forward_gradient(pair) * forward, reverse_gradient(pair), reverse)
     # The same three terms without the two gradients in between; one addcmul that broadcasts both of its row weights
-    # would take five times as long as the two plain passes it replaces.
+    # would take three times as long as the two plain passes it replaces.
     level = -reverse * reverse_value(pair).unsqueeze(-1)
     gradient = torch.mul(pair.log_ratio, -reverse, out=pair.room("mixture_gradient")).add_(level)
     return gradient.mul_(pair.q).addcmul_(pair.excess, forward)

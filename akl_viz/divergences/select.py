@@ -10,13 +10,16 @@ from torch import Tensor
 
 _SHALLOWEST = 4
 """Below this many entries per group, grouping saves nothing."""
+_LEANING = 3
+"""Groups are this much smaller than selection alone would have them: maxima over few entries come faster on CPU."""
 
 
 def largest(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k largest entries of every row, descending, with their ids.
 
-    Rows are cut into groups of about sqrt(V/k) entries. The k largest entries lie in the k groups with the largest
-    maxima, so only those are selected from: one cheap pass over the vocabulary in place of a selection over all of it.
+    Rows are cut into groups of a third of sqrt(V/k) entries, and no fewer than four. The k largest entries lie in the
+    k groups with the largest maxima, so only those are selected from: one cheap pass over the vocabulary in place of a
+    selection over all of it.
 
     Args:
         rows: (R, V) numbers.
@@ -31,6 +34,7 @@ def largest(rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if depth < _SHALLOWEST:
         values, ids = rows.topk(k, dim=-1)
         return values, ids
+    depth = max(depth // _LEANING, _SHALLOWEST)
     groups = vocabulary // depth
     best = rows[:, : groups * depth].reshape(count, depth, groups).amax(1).topk(k, dim=-1, sorted=False).indices
     members = torch.arange(depth, device=rows.device) * groups

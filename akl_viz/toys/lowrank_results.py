@@ -41,7 +41,7 @@ class LowRankConfig:
     ranks: tuple[int, ...] = (2, 4, 8)
     seeds: int = 10
     first_seed: int = 0
-    """Seed 0 draws the teacher of PAPER 4.4."""
+    """Seed 0 draws the teacher of the published single-seed table."""
     steps: int = 3000
     """Adam steps on the mean over contexts, the learning rate falling to 0 as half a cosine."""
     lr: float = 0.05

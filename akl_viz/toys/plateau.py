@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from akl_viz.errors import InvalidInput
 from akl_viz.records import FloatArray, IntArray
@@ -76,7 +77,7 @@ def plateau_steps(  # noqa: PLR0913 - the experiment, by name
     """Steps until the student of the bimodal teacher (N2) is within `threshold` of it, its left mode lowered at first.
 
     The start is the teacher with the logits of its left half lowered by the depth; the loss is the plain sum. KL(S‖T)
-    has a stationary point at infinity there (PAPER 2.3): its gradient on a token vanishes with q, while that of
+    has a stationary point at infinity there: its gradient on a token vanishes with q, while that of
     KL(T‖S) stays -p. Sgd feels that, adam rescales it away.
 
     Raises:
@@ -91,27 +92,9 @@ def plateau_steps(  # noqa: PLR0913 - the experiment, by name
     teacher = torch.from_numpy(paper_bimodal())
     starts = [start_logits(Start("missing-mode", depth=depth), teacher.log(), range(1)) for depth in depths]
     descent = Descent(teacher, torch.cat(starts), [Loss.of(text) for text in losses], [rule])
-    reached = torch.full((len(losses), len(depths)), -1, dtype=torch.int64)
-    stride = max(1, limit // _POINTS)
-    recorded, curves = [], []
-    with torch.no_grad():
-        for step in range(limit + 1):
-            tv = torch.stack([0.5 * pair.absolute_gap.sum(-1)[0] for pair, _, _ in descent.measure()])
-            reached[(tv < threshold) & (reached < 0)] = step
-            if step % stride == 0 or step == limit:
-                recorded.append(step)
-                curves.append(tv)
-            if bool((reached >= 0).all()):
-                break
-            descent.step()
-            if step % _REPORT == 0:
-                tell(step / limit, progress, cancelled)
-    steps = {
-        (loss, depth): (int(found) if found >= 0 else None)
-        for loss, row in zip(losses, reached, strict=True)
-        for depth, found in zip(depths, row, strict=True)
-    }
-    drawn = torch.stack(curves, dim=-1).numpy()
+    reached, recorded, drawn = _until(descent, threshold, limit, lambda share: tell(share, progress, cancelled))
+    found = zip(((loss, depth) for loss in losses for depth in depths), reached.flatten().tolist(), strict=True)
+    steps = {where: step if step >= 0 else None for where, step in found}
     level = -math.log(float(teacher[len(teacher) // 2 :].sum()))
     return PlateauResult(
         tuple(losses),
@@ -120,7 +103,30 @@ def plateau_steps(  # noqa: PLR0913 - the experiment, by name
         threshold,
         limit,
         steps,
-        np.asarray(recorded),
+        recorded,
         dict(zip(losses, drawn, strict=True)),
         level,
     )
+
+
+def _until(
+    descent: Descent, threshold: float, limit: int, report: Callable[[float], None]
+) -> tuple[Tensor, IntArray, FloatArray]:
+    """First steps below the threshold (L, depths), -1 where there is none; recorded steps (T,), TV (L, depths, T)."""
+    reached = torch.full(descent.logits.shape[0:1] + descent.logits.shape[2:3], -1, dtype=torch.int64)
+    stride = max(1, limit // _POINTS)
+    recorded, curves = [], []
+    with torch.no_grad():
+        for step in range(limit + 1):
+            tv = torch.stack([0.5 * pair.absolute_gap.sum(-1)[0] for pair, _, _ in descent.measure()])
+            reached[(tv < threshold) & (reached < 0)] = step
+            done = bool((reached >= 0).all())
+            if step % stride == 0 or step == limit or done:
+                recorded.append(step)
+                curves.append(tv)
+            if done:
+                break
+            descent.step()
+            if step % _REPORT == 0:
+                report(step / limit)
+    return reached, np.asarray(recorded, dtype=np.int64), torch.stack(curves, dim=-1).numpy()
