@@ -86,9 +86,9 @@ def measured() -> str:
             for row in csv.DictReader(file):
                 if row["bar"]:
                     name = f"{path.stem.replace('_', ' ')}: {row['measure']}"
-                    rows.append(
-                        (name, _figure(row["value"], row["unit"]), f"at most {_figure(row['bar'], row['unit'])}")
-                    )
+                    bar = f"at most {_figure(row['bar'], row['unit'])}"
+                    missed = ", **missed**" if float(row["value"]) > float(row["bar"]) else ""
+                    rows.append((name, _figure(row["value"], row["unit"]), bar + missed))
     return table(("what", "measured (median)", "bar"), rows)
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -74,10 +75,21 @@ def run_distill(arguments: argparse.Namespace) -> None:
     run = None if interrupted else open_run(arguments.out)
     if received:
         where = interrupted or f"at step {min(run.done.values()) if run else 0}"
-        sys.stderr.write(f"Stopped {where}; go on with: akl-viz distill --resume --out {arguments.out}\n")
+        sys.stderr.write(f"Stopped {where}; {_way_on(arguments.out)}\n")
         raise KeyboardInterrupt
     if run is not None:
         _print_result(run, as_json=arguments.json)
+
+
+def _way_on(folder: Path) -> str:
+    """How a stopped run goes on: a run stopped before its folder began leaves nothing to resume."""
+    from akl_viz.distill import open_run
+
+    try:
+        open_run(folder)
+    except InvalidInput:
+        return "nothing was written: give the same command again"
+    return f"go on with: akl-viz distill --resume --out {shlex.quote(str(folder))}"
 
 
 def _config(arguments: argparse.Namespace) -> DistillConfig | None:

@@ -102,5 +102,7 @@ def _continued(stored: DistillConfig, given: DistillConfig | None) -> DistillCon
     wanted = replace(stored, steps=given.steps)
     if wanted != given:
         differing = next(name for name, value in vars(given).items() if value != getattr(wanted, name))
-        raise InvalidInput(f"The run was started with another {differing}: only the number of steps may change.")
+        raise InvalidInput(
+            f"The run was started with other settings ({differing}): only the number of steps may change."
+        )
     return wanted

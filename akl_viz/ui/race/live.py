@@ -29,7 +29,7 @@ STORED = DATA / "runs" / "forty-steps"
 def show(name: str) -> Run | None:
     """The open run, live while it goes on. Returns it once it has a folder."""
     race = service().find(name)
-    st.subheader(name, anchor=False)
+    st.subheader(plain(name), anchor=False)
     if race is not None:
         st.session_state[_DRAWN] = (name, race.probes, time.monotonic())
         _live(name)

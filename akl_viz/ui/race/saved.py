@@ -69,11 +69,11 @@ def listing(shown: str | None) -> None:
 def _actions(run: Run, shown: str | None) -> None:
     """Open and delete."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.name != shown and st.button(f"Open {run.name}", key="race.show", icon=":material/visibility:"):
+        if run.name != shown and st.button(f"Open {plain(run.name)}", key="race.show", icon=":material/visibility:"):
             open_run(run.name)
             st.rerun()
         if st.button(
-            f"Delete {run.name}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
+            f"Delete {plain(run.name)}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
         ):
             _confirm(run.name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
 

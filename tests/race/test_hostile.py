@@ -1,0 +1,40 @@
+"""A run's name comes from an address: nothing in it reaches the page as Markdown, and a stop says what is left."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from akl_viz.cli.distill import _way_on
+from akl_viz.ui.plain import plain
+
+HOSTILE = "![x](http://example.invalid/a.png) **bold**"
+
+
+def _page():
+    import streamlit as st
+
+    from akl_viz.ui.race.live import show
+
+    show(st.session_state["name"])
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    from akl_viz.ui.race.service import service
+
+    monkeypatch.setenv("AKL_VIZ_RUNS", str(tmp_path))
+    service.clear()
+    yield tmp_path
+    service.clear()
+
+
+def test_a_name_from_an_address_is_no_markdown(runs):
+    page = AppTest.from_function(_page, default_timeout=60)
+    page.session_state["name"] = HOSTILE
+    page.run()
+    assert not page.exception
+    assert page.subheader[0].value == plain(HOSTILE)
+    assert "![" not in page.error[0].value
+
+
+def test_a_run_stopped_before_its_folder_began_is_not_said_to_be_resumable(tmp_path):
+    assert "--resume" not in _way_on(tmp_path / "nothing")
