@@ -53,8 +53,8 @@ class Rule:
 def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
     """The heads that end among the largest entries.
 
-    The few entries that are looked at are counted in NumPy on the CPU: a call on so little takes a quarter of the time
-    there, and an accelerator is waited for once per stage.
+    The few entries that are looked at are counted in NumPy on the CPU, where a call on so little costs less; an
+    accelerator must be waited for.
 
     Args:
         rows: (R, V) probabilities.

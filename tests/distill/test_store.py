@@ -84,7 +84,7 @@ def test_a_resumed_run_may_be_made_longer_and_equals_a_long_one(copied, tmp_path
 
 @pytest.mark.parametrize("setting", [{"seed": 1}, {"kd_ratio": 0.5}, {"window": 20}])
 def test_a_resumed_run_keeps_its_settings(copied, setting):
-    with pytest.raises(InvalidInput, match="was started with another"):
+    with pytest.raises(InvalidInput, match="was started with other settings"):
         distill(toy(**setting), copied, resume=True)
 
 

@@ -21,7 +21,7 @@ def run(name, *words):
     )
 
 
-def test_the_bare_loop_closes_the_head_gap_and_prints_both_gaps():
+def test_the_bare_loop_closes_the_gap_as_a_whole_and_prints_both_parts():
     done = run("train_with_akl.py", "--loss", "forward_kl", "--steps", "40")
     assert done.returncode == 0, done.stderr
     lines = {

@@ -10,7 +10,7 @@ from akl_viz.distill import DataConfig, DistillConfig, OptimiserConfig, ProbeCon
 from akl_viz.errors import InvalidInput
 from akl_viz.ui import permalink
 from akl_viz.ui.race import setup
-from akl_viz.ui.race.fields import GROUPS
+from akl_viz.ui.race.fields import GROUPS, within_widgets
 from akl_viz.ui.race.setup import flat, nested
 
 OTHER = DistillConfig(
@@ -66,3 +66,12 @@ def test_an_upload_is_kept_under_a_name_of_its_contents(tmp_path, monkeypatch):
     assert path.read_bytes() == b"some text"
     assert setup._stored("x.exe", b"some text") == path
     assert setup._is_upload(path)
+
+
+@pytest.mark.parametrize(("name", "value"), [("steps", 1_000_000), ("optimiser.lr", 50.0), ("device", "cuda:7")])
+def test_an_address_beyond_the_widgets_is_refused_and_not_changed(name, value):
+    values = flat(DistillConfig())
+    assert within_widgets(values)
+    assert not within_widgets(values | {name: value})
+    config = DistillConfig.from_json(nested(values | {name: value}))
+    assert setup._from_link(permalink.pack_text(json.dumps(config.to_json()))) is None

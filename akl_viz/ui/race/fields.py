@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +104,21 @@ GROUPS: dict[str, tuple[Field, ...]] = {
 """Heading -> its fields, in order."""
 
 
+_MAIN = (Number("steps", "Steps", 1, 100_000, 1), Number("seed", "Seed", 0, 2**31, 1))
+
+
+def within_widgets(values: Mapping[str, Any]) -> bool:
+    """Whether the widgets can hold these settings, by dotted name: Streamlit would turn others into their lower end."""
+    for field in (*_MAIN, *(one for fields in GROUPS.values() for one in fields)):
+        value = values[field.name]
+        match field:
+            case Number() if not field.lower <= value <= field.upper:
+                return False
+            case Choice() if value not in field.options:
+                return False
+    return True
+
+
 def draw_main() -> None:
     """Who teaches whom, by which losses, for how long."""
     teacher, student, steps, seed = st.columns([1.3, 1.3, 0.8, 0.8])
@@ -114,8 +130,9 @@ def draw_main() -> None:
             accept_new_options=Policy.for_app().kinds != {"bundled"},
             persist_state="session",
         )
-    steps.number_input("Steps", 1, 100_000, key="race.steps", persist_state="session")
-    seed.number_input("Seed", 0, 2**31, key="race.seed", persist_state="session")
+    for column, field in zip((steps, seed), _MAIN, strict=True):
+        with column:
+            _draw(field)
     st.multiselect(
         "Losses that race, each from the same start on the same sequences",
         _losses(),

@@ -16,7 +16,7 @@ from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.paths import runs_root
 from akl_viz.ui import permalink
 from akl_viz.ui.plain import plain
-from akl_viz.ui.race.fields import draw_fields, draw_main
+from akl_viz.ui.race.fields import draw_fields, draw_main, within_widgets
 
 UPLOAD = "upload"
 TEXT_KINDS = {BUNDLED_TEXT: "Austen's novels", TOY_TEXT: "Toy language", UPLOAD: "Own file"}
@@ -96,7 +96,14 @@ def _collected(text: str) -> dict[str, Any]:
 def _restore() -> None:
     """Fill the widgets from the address once per address, and with the defaults on the first visit."""
     packed = st.query_params.get("config")
-    config = _from_link(packed) if packed is not None and packed != st.session_state.get(_LINK) else None
+    fresh = packed is not None and packed != st.session_state.get(_LINK)
+    config = _from_link(packed) if packed is not None and fresh else None
+    if fresh and config is None:
+        st.warning(
+            "The settings in this address cannot be used here (the link was cut, it names a file that is not here, or "
+            "a value is outside its range): below are others.",
+            icon=":material/link_off:",
+        )
     if config is not None:
         st.session_state[_LINK] = packed
         for name, value in flat(config).items():
@@ -115,6 +122,8 @@ def _from_link(packed: str) -> DistillConfig | None:
     try:
         config = DistillConfig.from_json(json.loads(text or ""))
     except (AklVizError, ValueError, RecursionError):
+        return None
+    if not within_widgets(flat(config)):
         return None
     named = config.data.text
     return config if named in (BUNDLED_TEXT, TOY_TEXT) or _is_upload(Path(named)) else None

@@ -1,0 +1,116 @@
+"""The explorer on its page: the component, the sweep over sd, and the command and files of the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from akl_viz.errors import InvalidInput
+from akl_viz.figures.gaussian import optima_against_sd
+from akl_viz.ui.components.gaussian import markup, script, style
+from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
+from akl_viz.ui.gaussian.payload import payload
+from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address
+from akl_viz.ui.gaussian.sweep import turns
+from akl_viz.ui.permalink import set_parameter
+from akl_viz.ui.results import theme
+
+KEY = "gaussian.explorer"
+_KEPT = "gaussian.state"
+_COMPONENT = st.components.v2.component("akl_gaussian", html=markup(), css=style(), js=script(), isolate_styles=True)
+
+
+@st.fragment
+def explorer() -> None:
+    """Draw the explorer. What a person changes runs this fragment alone."""
+    sent = _sent()
+    state = _state(sent)
+    problem, numbers = "", None
+    try:
+        numbers = numbers_of(state)
+    except InvalidInput as error:
+        problem = str(error)
+    seq = sent["seq"] if sent is not None else 0
+    _COMPONENT(
+        key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=lambda: None
+    )
+    st.session_state[_KEPT] = state
+    if sent is None or sent.get("settled") is not False:
+        for name, value in to_address(state).items():
+            set_parameter(name, value)
+    if not ready() and numbers is None and not problem:
+        fitted(State())
+        st.rerun()
+    _where_it_turns(state)
+    _reproduce(state, whole=not problem)
+
+
+def _sent() -> Mapping[str, Any] | None:
+    """What the browser sent last, if it is well formed."""
+    component = st.session_state.get(KEY)
+    view = component.get("view") if isinstance(component, Mapping) else None
+    known = isinstance(view, Mapping) and isinstance(view.get("seq"), int) and not isinstance(view.get("seq"), bool)
+    return view if known else None
+
+
+def _state(sent: Mapping[str, Any] | None) -> State:
+    """What the browser sent; else what the address says; else what was there on the last visit."""
+    if sent is not None:
+        return checked(sent)
+    if any(name in st.query_params for name in to_address(State())):
+        return from_address(st.query_params.to_dict())
+    kept = st.session_state.get(_KEPT)
+    return kept if isinstance(kept, State) else State()
+
+
+def _where_it_turns(state: State) -> None:
+    """The sweep over sd on both grids, with the sd of the view marked where it is one of the sweep's targets."""
+    known = stored()
+    if known is None:
+        return
+    st.subheader("Where mode-seeking stops being the best", anchor=False)
+    st.caption("Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T).")
+    for column, (grid, label) in zip(st.columns(2), GRIDS.items(), strict=True):
+        with column:
+            rows = [row for row in known["sweep"] if row["grid"] == grid]
+            between = turns(rows, grid)
+            told = (
+                f"from an sd between {between[0]:g} and {between[1]:g} on, the student that spans both is the best."
+                if between
+                else f"up to sd {rows[-1]['sd']:g}, the student on one mode stays the best."
+            )
+            st.markdown(f"**{label[0].upper()}{label[1:]}**: {told}")
+            st.plotly_chart(
+                optima_against_sd(rows, _sd_of(state), theme()), theme=None, key=f"gaussian.sweep.{grid}",
+                config={"displayModeBar": False},
+            )  # fmt: skip
+
+
+def _sd_of(state: State) -> float | None:
+    """The common sd of a target of the sweep; None for any other."""
+    paper = PRESETS[State().preset].parts
+    same = [part[::2] for part in state.parts] == [part[::2] for part in paper]
+    sds = {part[1] for part in state.parts}
+    return sds.pop() if same and len(sds) == 1 else None
+
+
+def _reproduce(state: State, whole: bool) -> None:
+    """The command of this view, and its numbers as a file."""
+    with st.expander("Show the command"):
+        st.code(command(state), language="bash", wrap_lines=True)
+        st.caption("Prints every optimum of both losses with its moments; one line per grid.")
+    st.download_button(
+        "Optima, CSV", lambda: _optima(state), "optima.csv", "text/csv", key="gaussian.csv", on_click="ignore",
+        icon=":material/download:", disabled=not whole,
+    )  # fmt: skip
+    st.caption("The address of this page holds the whole view: copy it to share it.")
+
+
+def _optima(state: State) -> str:
+    import pandas as pd
+
+    found = fitted(state)
+    table = pd.concat({grid: fits.frame() for grid, fits in found.items()}, names=["grid", None])
+    return str(table.reset_index(level="grid").to_csv(index=False, lineterminator="\n"))

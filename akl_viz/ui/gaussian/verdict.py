@@ -1,0 +1,71 @@
+"""What the fits say, in words: whether the best student of KL(S‖T) sits on one mode or spans several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from akl_viz.records import FloatArray
+
+if TYPE_CHECKING:
+    from akl_viz.toys import GaussianFits
+
+REACH = 2.0
+"""A student covers a part if the part's mean lies within so many of the student's standard deviations."""
+REVERSE = "reverse_kl"
+FORWARD = "forward_kl"
+
+
+def covered(means: FloatArray, mean: FloatArray, covariance: FloatArray) -> tuple[int, ...]:
+    """The parts a student covers.
+
+    Args:
+        means: (K, D) of the parts.
+        mean: (D,) of the student.
+        covariance: (D, D) of the student.
+
+    Returns:
+        Indices of the parts whose mean has a Mahalanobis distance of at most REACH from the student.
+    """
+    offset = means - mean
+    squared = np.einsum("ki,ij,kj->k", offset, np.linalg.inv(covariance), offset)
+    return tuple(int(part) for part in np.flatnonzero(squared <= REACH**2))
+
+
+def places(fits: GaussianFits, loss: str) -> list[tuple[int, ...]]:
+    """The parts each optimum covers, best optimum first."""
+    means = np.asarray(fits.config.target.means)
+    return [covered(means, one.mean, one.covariance) for one in fits.optima[loss]]
+
+
+def sentence(fits: GaussianFits) -> str:
+    """Where the global optimum of KL(S‖T) lies, and the best optimum of the other kind. Values in nats."""
+    found = places(fits, REVERSE)
+    if not found:
+        return "No start led to a minimum of KL(S‖T) here."
+    optima, parts = fits.optima[REVERSE], len(fits.config.target.means)
+    kind = _kind(found[0], parts)
+    told = f"The global optimum of KL(S‖T) {kind}: {optima[0].value:.3f} nats at {_at(fits, 0)}."
+    if parts == 1:
+        return told
+    other = next((rank for rank, one in enumerate(found) if (len(one) > 1) != (len(found[0]) > 1)), None)
+    if other is not None:
+        return f"{told} The best one that {_kind(found[other], parts)} has {optima[other].value:.3f} nats ({_at(fits, other)})."
+    return f"{told} No start led to one that {'sits on one part' if len(found[0]) > 1 else 'spans several'}."
+
+
+def _kind(one: tuple[int, ...], parts: int) -> str:
+    if parts == 1:
+        return "is the target's only part"
+    if not one:
+        return "lies between the parts"
+    if len(one) == 1:
+        return "sits on one mode"
+    return "spans both" if parts == 2 else f"spans {len(one)} of {parts}"
+
+
+def _at(fits: GaussianFits, rank: int) -> str:
+    one = fits.optima[REVERSE][rank]
+    mean, sd = (", ".join(f"{value:.1f}" for value in values) for values in (one.mean, one.sd))
+    return f"mean {mean}, sd {sd}" if len(one.mean) == 1 else f"mean ({mean}), sd ({sd})"
