@@ -71,7 +71,7 @@ class Policy:
         The app's own runs may be opened wherever they are kept.
         """
         listed = [Path(part) for part in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if part]
-        return cls(_allowed_kinds(), tuple([*(listed or [Path.cwd(), Path.home()]), runs_root()]))
+        return cls(_allowed_kinds(), (*(listed or [Path.cwd(), Path.home()]), runs_root()))
 
     @classmethod
     def for_command_line(cls) -> Policy:

@@ -60,6 +60,13 @@ PAGES: tuple[PageRow, ...] = (
         icon=":material/balance:",
     ),
     PageRow(
+        key="learn/gaussian",
+        title="Gaussian student",
+        section="Learn",
+        question="When does a student that cannot equal its teacher seek the mean, and when a mode?",
+        icon=":material/area_chart:",
+    ),
+    PageRow(
         key="learn/discrete",
         title="Free student",
         section="Learn",

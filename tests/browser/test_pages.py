@@ -13,6 +13,7 @@ FILLED = {
     "start/overview": ".strip .t",
     "inspect/tokens": ".strip .t",
     "learn/divergences": "[data-field='shown.value']",
+    "learn/gaussian": "[data-field='value.reverse_kl.0']",
     "learn/discrete": ".discrete [data-field='head_gap.0'][data-value]",
     "distill/race": ".moment .teacherbar",
 }

@@ -1,0 +1,113 @@
+"""What a person chose on the page: checked, packed for an address, read from one, and as a command.
+
+Values from an address are untrusted: each is checked, and one that is not valid is left at its default.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from akl_viz.errors import InvalidInput
+from akl_viz.figures.theme import DIVERGENCE_COLOURS
+from akl_viz.loss_spec import LossSpec
+from akl_viz.toys import LowRankConfig, lowrank_config
+
+STORED, OWN = "stored", "own"
+RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Ranks offered: up to the number of contexts, where the student is free."""
+MOST_SEEDS, MOST_STEPS, MOST_LOSSES = 20, 3_000, 6
+LAST_SEED = 10_000
+"""Largest first seed offered."""
+_BETWEEN = ";"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One view of the page: the stored result, or a run of one's own."""
+
+    source: str = STORED
+    losses: tuple[str, ...] = ("forward_kl", "reverse_kl", "akl")
+    ranks: tuple[int, ...] = (2, 8, 32)
+    seeds: int = 3
+    first_seed: int = 0
+    steps: int = 600
+
+    def config(self) -> LowRankConfig:
+        """The run. Raises InvalidInput where it cannot be one."""
+        if len(self.losses) > MOST_LOSSES:
+            raise InvalidInput(f"Choose at most {MOST_LOSSES} losses, not {len(self.losses)}.")
+        return lowrank_config(
+            losses=self.losses,
+            ranks=tuple(sorted(self.ranks)),
+            seeds=self.seeds,
+            first_seed=self.first_seed,
+            steps=self.steps,
+        )
+
+
+def from_address(query: Mapping[str, str]) -> Wanted:
+    """The view of an address; whatever is not valid is left at its default."""
+    default = Wanted()
+    return Wanted(
+        source=OWN if query.get("result") == OWN else STORED,
+        losses=_losses(query.get("losses")) or default.losses,
+        ranks=_ranks(query.get("ranks")) or default.ranks,
+        seeds=_whole(query.get("seeds"), 1, MOST_SEEDS, default.seeds),
+        first_seed=_whole(query.get("first"), 0, LAST_SEED, default.first_seed),
+        steps=_whole(query.get("steps"), 1, MOST_STEPS, default.steps),
+    )
+
+
+def to_address(wanted: Wanted) -> dict[str, str | None]:
+    """The parameters `from_address` reads as this view; None where a part is at its default or has no say."""
+    default, own = Wanted(), wanted.source == OWN
+    parts: dict[str, tuple[object, object, str]] = {
+        "losses": (wanted.losses, default.losses, _BETWEEN.join(wanted.losses)),
+        "ranks": (wanted.ranks, default.ranks, ".".join(map(str, wanted.ranks))),
+        "seeds": (wanted.seeds, default.seeds, str(wanted.seeds)),
+        "first": (wanted.first_seed, default.first_seed, str(wanted.first_seed)),
+        "steps": (wanted.steps, default.steps, str(wanted.steps)),
+    }
+    found: dict[str, str | None] = {"result": OWN if own else None}
+    return found | {name: text if own and value != usual else None for name, (value, usual, text) in parts.items()}
+
+
+def command(config: LowRankConfig | None) -> str:
+    """`akl-viz toy lowrank ...` that prints the shown numbers; None stands for the stored result."""
+    words = ["akl-viz", "toy", "lowrank"]
+    if config is None:
+        return shlex.join([*words, "--stored", "--json"])
+    words += ["--ranks", ",".join(map(str, config.ranks))]
+    words += ["--seeds", str(config.seeds), "--first-seed", str(config.first_seed), "--steps", str(config.steps)]
+    for loss in config.losses:
+        words += ["--loss", loss]
+    return shlex.join([*words, "--json"])
+
+
+def loss_names() -> tuple[str, ...]:
+    """Losses offered in the menu; any other LossSpec may be typed."""
+    return tuple(DIVERGENCE_COLOURS)
+
+
+def _losses(text: str | None) -> tuple[str, ...]:
+    """Well-formed specifications; whether the table knows them is found when they run."""
+    found = []
+    for part in (text or "").split(_BETWEEN)[:MOST_LOSSES]:
+        try:
+            found.append(str(LossSpec.parse(part[:100])))
+        except InvalidInput:
+            continue
+    return tuple(dict.fromkeys(found))
+
+
+def _ranks(text: str | None) -> tuple[int, ...]:
+    named: Sequence[str] = (text or "").split(".")[: len(RANKS)]
+    return tuple(sorted({int(part) for part in named if part in {str(rank) for rank in RANKS}}))
+
+
+def _whole(text: str | None, low: int, high: int, default: int) -> int:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 6:
+        return default
+    return int(text) if low <= int(text) <= high else default

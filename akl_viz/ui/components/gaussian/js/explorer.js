@@ -1,0 +1,206 @@
+// The mixture as a person drags it, the fits Python makes of it, and the fits as they move. One message is on its way at a time.
+
+const GAP_MS = 40;
+const LOST_MS = 6000;
+const BUSY_MS = 500;
+const SHORT = { forward_kl: "T‖S", reverse_kl: "S‖T" };
+const HEIGHT = { 1: 300, 2: 440 };
+const SMALL = { 1: 190, 2: 300 };
+
+class Explorer {
+  constructor(root, data, send) {
+    Object.assign(this, { root, send, data, seq: data.seq, sentAt: null, state: structuredClone(data.state), speed: 5 });
+    this.controls = new Controls(this);
+    this.handles = new Handles(this);
+    this.art = svg("svg", { class: "chart main", role: "group", "aria-label": "Target and every optimum found" });
+    this.back = svg("g", {}); this.shape = svg("g", {}); this.dashed = svg("g", {});
+    this.art.append(this.back, this.shape, this.dashed, this.handles.node);
+    this.say = el("div", { class: "verdicts", "aria-live": "polite" });
+    this.key = el("div", { class: "key" });
+    this.ways = el("div", { class: "ways" });
+    this.bar = el("div", { class: "slot" });
+    this.tables = el("div", { class: "tables" });
+    root.replaceChildren(this.controls.node, this.say, this.key, this.art,
+      el("section", { class: "moving" }, el("h3", {}, "The fits as they move, one line per start"), this.bar, this.ways), this.tables);
+    this.watch = new ResizeObserver(() => { if (Math.abs(root.clientWidth - this.width) > 1) this.layout(); });
+    this.receive(data);
+    this.watch.observe(root);
+  }
+
+  get dimension() {
+    return (this.state.parts[0].length - 1) / 2;
+  }
+
+  // An answer: its fits are drawn at once; its parts only where nothing newer was done here.
+  receive(data) {
+    if (data.seq >= this.seq) this.sentAt = null;
+    const latest = data.seq >= this.seq && this.pending === undefined && !this.handles.held;
+    if (data.numbers) data.numbers = unpackAll(data.numbers);
+    this.data = data;
+    if (latest) this.state = structuredClone(data.state);
+    if (data.dimension === this.dimension) this.layout();
+    if (this.sentAt === null) this.root.classList.remove("busy");
+    this.root.dataset.seq = data.seq;
+    this.flush();
+  }
+
+  // What lies on the page is drawn anew: sizes, axes, fits, tables.
+  layout() {
+    const { numbers } = this.data;
+    this.width = this.root.clientWidth || 600;
+    const fresh = numbers && numbers.losses[0].optima[0]?.mean.length === this.dimension ? numbers : null;
+    this.numbers = fresh;
+    if (!this.handles.held) {
+      this.grid = fresh ? fresh.grid : this.state.grid;
+      const students = fresh ? fresh.losses.flatMap((loss) => loss.optima) : [];
+      this.top = this.dimension === 1 ? Line.top(this.state.parts, students, this.grid) : 1;
+    }
+    this.view = this.viewOf(this.width, HEIGHT[this.dimension]);
+    size(this.art, this.view);
+    this.back.replaceChildren(...this.view.frame());
+    this.drawTarget();
+    this.say.replaceChildren(...(fresh ? verdicts(fresh) : [el("p", { class: "hint" }, this.data.problem || "Loading the mathematics…")]));
+    this.dashed.replaceChildren(...(fresh ? fresh.losses.flatMap((loss) => this.optima(loss)) : []));
+    this.tables.replaceChildren(...(fresh ? [optimaTable(fresh), momentTable(fresh)] : []));
+    this.legend();
+    this.motion();
+  }
+
+  viewOf(width, height) {
+    return this.dimension === 1 ? new Line(width, height, this.grid, this.top) : new Plane(width, height);
+  }
+
+  drawTarget() {
+    const { parts } = this.state;
+    this.controls.show(this.data, this.state, this.dimension);
+    this.shape.replaceChildren(...this.view.target(parts));
+    this.handles.build(parts.length, this.dimension);
+    this.handles.place(this.view, parts);
+  }
+
+  optima(loss) {
+    return loss.optima.flatMap((one, rank) => {
+      const covariance = one.covariance.flat(), [x, y] = this.view.label(one.mean, covariance);
+      const text = `${SHORT[loss.key]} ${rank + 1}`;
+      return [svg("path", { class: `optimum ${loss.key}${one.best ? " best" : ""}`, d: this.view.student(one.mean, covariance), "data-optimum": `${loss.key}.${rank}` }),
+        svg("text", { class: `name ${loss.key}`, x: Math.max(22, Math.min(this.width - 22, x)), y: Math.max(11, y), "text-anchor": "middle" }, text)];
+    });
+  }
+
+  legend() {
+    const item = (kind, text) => el("span", { class: "item" }, el("i", { class: `mark ${kind}` }), text);
+    const what = this.dimension === 1 ? "" : " (ellipse: one sd)";
+    this.key.replaceChildren(item("targetmark", "target, T"), item("fitmark forward_kl", `optima of KL(T‖S), by rank${what}`), item("fitmark reverse_kl", `optima of KL(S‖T), by rank${what}`),
+      el("span", { class: "item" }, "Drag a circle (mean) or a square (sd), or focus one and use the arrow keys; shift: larger steps."));
+  }
+
+  // The descents: a small chart per loss, and the player over both.
+  motion() {
+    this.player?.pause();
+    if (!this.numbers) { this.bar.replaceChildren(); this.ways.replaceChildren(); return; }
+    const narrow = this.width < 700, width = narrow ? this.width : (this.width - 24) / 2;
+    const view = this.viewOf(width, SMALL[this.dimension]);
+    this.charts = this.numbers.losses.map((loss) => {
+      const lines = Array.from(loss.ends, () => svg("path", { class: `way ${loss.key}` }));
+      const art = svg("svg", { class: "chart", role: "img", "aria-label": `Fits of ${loss.direction} on their way from ${this.numbers.starts} starts; where they end stands in the table` }, ...view.frame(), ...view.target(this.data.state.parts), ...lines);
+      size(art, view);
+      return { loss, lines, view, note: el("output", { class: "v", "data-field": `best.${loss.key}` }), art };
+    });
+    this.ways.replaceChildren(...this.charts.map(({ loss, art, note }) =>
+      el("figure", {}, el("figcaption", {}, el("b", {}, loss.direction), " least value so far ", note, " nats"), art)));
+    const steps = Array.from({ length: this.numbers.frames }, (_, k) => k);
+    if (this.player) this.speed = this.player.speed;
+    this.player = new Player(steps, { frame: steps.length - 1, speed: this.speed }, (frame) => this.move(frame), () => {});
+    this.bar.replaceChildren(this.player.node);
+    this.player.go(steps.length - 1);
+  }
+
+  move(frame) {
+    const d = this.dimension, { frames } = this.numbers;
+    for (const { loss, lines, view, note } of this.charts) {
+      let best = Infinity;
+      lines.forEach((line, start) => {
+        const at = start * frames + frame;
+        line.setAttribute("d", view.student(loss.means.subarray(at * d, (at + 1) * d), loss.covariances.subarray(at * d * d, (at + 1) * d * d)));
+        best = Math.min(best, loss.values[at]);
+      });
+      note.textContent = num(best);
+      note.dataset.value = exact(best);
+    }
+  }
+
+  setPart(i, part, settled) {
+    const { mean, sd, weight } = this.data.bounds, d = this.dimension;
+    const limits = [...Array(d).fill(mean), ...Array(d).fill(sd), weight];
+    this.state.parts[i] = part.map((value, k) => Math.min(limits[k][1], Math.max(limits[k][0], Number(value.toFixed(k < 2 * d ? 1 : 3)))));
+    this.changed(settled);
+  }
+
+  take(preset) {
+    const [, , parts] = this.data.presets.find(([key]) => key === preset);
+    this.change({ preset, parts: structuredClone(parts), grid: parts[0].length === 5 ? "wide" : this.state.grid });
+  }
+
+  spread(sd, settled) {
+    const d = this.dimension;
+    this.state.parts = this.state.parts.map((part) => part.map((value, k) => (k >= d && k < 2 * d ? sd : value)));
+    this.changed(settled);
+  }
+
+  space(gap, settled) {
+    const means = this.state.parts.map((part) => part[0]), low = Math.min(...means), high = Math.max(...means);
+    const middle = Math.min(100 - gap / 2, Math.max(gap / 2, (low + high) / 2));
+    this.state.parts = this.state.parts.map(([mean, ...rest]) => [Number((middle + ((mean - (low + high) / 2) * gap) / (high - low)).toFixed(2)), ...rest]);
+    this.changed(settled);
+  }
+
+  add() {
+    const first = this.state.parts[0], d = this.dimension;
+    this.change({ parts: [...this.state.parts, first.map((value, k) => (k < d ? 50 : value))] });
+  }
+
+  remove(i) {
+    this.change({ parts: this.state.parts.filter((_, k) => k !== i) });
+  }
+
+  change(part) {
+    Object.assign(this.state, part);
+    this.changed(true);
+  }
+
+  // A change here: the target is drawn at once, Python hears of it.
+  changed(settled) {
+    if (this.data.dimension === this.dimension) this.drawTarget();
+    this.pending = settled;
+    this.flush();
+  }
+
+  flush() {
+    if (this.pending === undefined) return;
+    clearTimeout(this.timer);
+    const waited = this.sentAt === null ? Infinity : performance.now() - this.sentAt;
+    const since = performance.now() - (this.lastSent ?? -Infinity);
+    const wait = waited < LOST_MS ? LOST_MS - waited : GAP_MS - since;
+    if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
+    const settled = this.pending;
+    this.pending = undefined;
+    this.seq += 1;
+    this.sentAt = this.lastSent = performance.now();
+    clearTimeout(this.slow);
+    this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
+    this.send({ ...structuredClone(this.state), seq: this.seq, settled });
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    clearTimeout(this.slow);
+    this.player?.pause();
+    this.watch.disconnect();
+  }
+}
+
+function size(art, { width, height }) {
+  art.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  art.setAttribute("width", width);
+  art.setAttribute("height", height);
+}

@@ -1,0 +1,41 @@
+// What Python found, as numbers: every optimum with its rank, and the moments of the best against the target's.
+
+const listed = (values) => (values.length === 1 ? num(values[0]) : `(${values.map(num).join(", ")})`);
+const cell = (name, value, text) => el("td", {}, field(name, value, text));
+
+function optimaTable(numbers) {
+  const rows = numbers.losses.flatMap((loss) => loss.optima.map((one, rank) => {
+    const name = `${loss.key}.${rank}`;
+    return el("tr", { class: one.best ? "best" : "" },
+      el("th", { scope: "row" }, el("i", { class: "dot", style: { background: `var(--akl-loss-${loss.key})` } }), loss.direction),
+      el("td", {}, `${rank + 1}, ${one.best ? "global" : "local"}`),
+      cell(`value.${name}`, one.value, one.value.toFixed(4)),
+      cell(`mean.${name}`, one.mean[0], listed(one.mean)), cell(`sd.${name}`, one.sd[0], listed(one.sd)),
+      cell(`starts.${name}`, one.starts, `${one.starts} of ${numbers.starts}`),
+      el("td", {}, one.parts.length ? one.parts.join(", ") : "none"));
+  }));
+  return table("Optima, ranked", ["loss", "rank", "value, nats", "mean", "sd", "starts that ended here", "parts within 2 sd"], rows);
+}
+
+function momentTable(numbers) {
+  const trace = (matrix) => (matrix.length === 1 ? [matrix[0][0]] : [matrix[0][0], matrix[0][1], matrix[1][1]]);
+  const { target } = numbers;
+  const rows = [el("tr", {}, el("th", { scope: "row" }, "target"), el("td", {}, listed(target.mean)), el("td", {}, listed(trace(target.second))), el("td", {}, ""), el("td", {}, ""))];
+  for (const { key, direction, optima: [one] } of numbers.losses) {
+    if (!one) continue;
+    rows.push(el("tr", {}, el("th", { scope: "row" }, `best of ${direction}`), cell(`gridmean.${key}`, one.gridMean[0], listed(one.gridMean)),
+      cell(`gridsecond.${key}`, one.gridSecond[0][0], listed(trace(one.gridSecond))), cell(`meanerror.${key}`, one.errors[0]), cell(`seconderror.${key}`, one.errors[1])));
+  }
+  const second = target.mean.length === 1 ? "second moment E[x²]" : "second moments E[xx], E[xy], E[yy]";
+  return table("Moments on the grid", ["", "mean E[x]", second, "off the target's mean by", "off its second moment by"], rows);
+}
+
+function table(title, heads, rows) {
+  return el("section", {}, el("h3", {}, title), el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    el("table", { class: "numbers" }, el("thead", {}, el("tr", {}, ...heads.map((text) => (text ? el("th", { scope: "col" }, text) : el("td", {}))))), el("tbody", {}, ...rows))));
+}
+
+function verdicts(numbers) {
+  return numbers.verdicts.map(({ grid, key, text }) =>
+    el("p", { "data-verdict": key }, numbers.verdicts.length > 1 ? el("b", {}, `On ${grid}: `) : null, text));
+}
