@@ -50,7 +50,7 @@ GAP = Panel("gap", "Student's entropy minus the teacher's", "nats, mean over con
 """The main panel: above 0 the student is smoother than its teacher, below 0 sharper."""
 
 
-def capacity_panel(  # noqa: PLR0913 - the panel, its data and how they are drawn, by name
+def capacity_panel(
     panel: Panel,
     summary: pd.DataFrame,
     theme: Theme,
@@ -81,7 +81,7 @@ def capacity_panel(  # noqa: PLR0913 - the panel, its data and how they are draw
             _add_seeds(figure, seeds[seeds["loss"] == loss], panel, (loss, theme, shift))
         _add_loss(figure, rows[rows["loss"] == loss], panel, (loss, theme, shift), SYMBOLS[_place(losses, loss)])
     if level is not None:
-        figure.add_hline(y=_at(panel, level), line={"color": colours.TEACHER[theme], "width": 2, "dash": "dash"})
+        figure.add_hline(y=float(_at(panel, level)), line={"color": colours.TEACHER[theme], "width": 2, "dash": "dash"})
     _frame(figure, panel, theme, sorted(rows["rank"].unique()), float(np.nanmax([*rows["mean"], *rows["high"], 0.0])))
     return figure
 

@@ -15,6 +15,10 @@ LINES = {"mode": ("on one mode", "solid"), "span": ("spans both modes", "dash")}
 """Column -> name and dash of its line."""
 
 
+HIGHEST = 1.5
+"""Nats at the upper edge: three times the value where the lines cross."""
+
+
 def optima_against_sd(rows: Sequence[Mapping[str, Any]], shown: float | None, theme: Theme) -> go.Figure:
     """The two kinds of optimum; the lower line is the global optimum.
 
@@ -32,17 +36,17 @@ def optima_against_sd(rows: Sequence[Mapping[str, Any]], shown: float | None, th
             x=sds, y=values, mode="lines", name=name, line={"color": colour, "dash": dash, "width": 2},
             hovertemplate=f"sd %{{x:g}}: %{{y:.4f}} nats<extra>{name}</extra>",
         )  # fmt: skip
-        # The name stands where its line ends, at the side where there is room.
+        # The name stands where no other line is: at the beginning of the one, at the end of the other.
         known = [place for place, value in enumerate(values) if value is not None]
         if known:
-            end = known[-1] if column == "mode" else known[0]
+            end = known[0] if column == "mode" else known[-1]
             figure.add_annotation(
                 x=sds[end], y=values[end], text=name, showarrow=False, yshift=11,
-                xanchor="right" if column == "mode" else "left", font={"size": 12},
+                xanchor="left" if column == "mode" else "right", font={"size": 12},
             )  # fmt: skip
     if shown is not None and sds[0] <= shown <= sds[-1]:
         figure.add_vline(x=shown, line={"color": colours.MUTED[theme], "width": 1, "dash": "dot"})
     figure.update_layout(height=260, margin={"l": 56, "r": 12, "t": 12, "b": 44})
     figure.update_xaxes(title_text="sd of both modes, means 25 and 75", range=[sds[0], sds[-1]])
-    figure.update_yaxes(title_text="KL(S‖T), nats", rangemode="tozero")
+    figure.update_yaxes(title_text="KL(S‖T), nats", range=[0.0, HIGHEST])
     return figure

@@ -74,6 +74,13 @@ PAGES: tuple[PageRow, ...] = (
         icon=":material/show_chart:",
     ),
     PageRow(
+        key="learn/capacity",
+        title="Small student",
+        section="Learn",
+        question="What comes back when the student is too small for its teacher?",
+        icon=":material/compress:",
+    ),
+    PageRow(
         key="inspect/tokens",
         title="Token inspector",
         section="Inspect",

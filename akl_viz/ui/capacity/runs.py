@@ -53,6 +53,7 @@ class Runs:
         job.report(0.0, "Importing the mathematics")
         import_libraries()
         from akl_viz.toys import run_lowrank
+        from akl_viz.toys.threads import one_core
 
         students = len(config.losses) * len(config.ranks)
 
@@ -62,7 +63,8 @@ class Runs:
             job.report(share, f"{share:.0%}: {loss}, rank {rank}, {config.seeds} seeds at once")
 
         try:
-            result = run_lowrank(config, progress=tell, cancelled=lambda: job.stopped)
+            with one_core():
+                result = run_lowrank(config, progress=tell, cancelled=lambda: job.stopped)
         finally:
             with self._lock:
                 self._running.pop(config, None)

@@ -33,9 +33,7 @@ def explorer() -> None:
     except InvalidInput as error:
         problem = str(error)
     seq = sent["seq"] if sent is not None else 0
-    _COMPONENT(
-        key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=lambda: None
-    )
+    _COMPONENT(key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=lambda: None)
     st.session_state[_KEPT] = state
     if sent is None or sent.get("settled") is not False:
         for name, value in to_address(state).items():

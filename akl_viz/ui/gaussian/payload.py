@@ -49,7 +49,9 @@ def packed(fits: Mapping[str, GaussianFits]) -> dict[str, Any]:
     return {
         "grid": shown,
         "starts": drawn.config.starts,
-        "verdicts": [{"grid": GRIDS[grid], "key": grid, "text": sentence(one)} for grid, one in fits.items()],
+        "verdicts": [
+            {"grid": label, "key": grid, "text": sentence(fits[grid])} for grid, label in GRIDS.items() if grid in fits
+        ],
         "target": {"mean": mean.tolist(), "second": second.tolist()},
         "losses": [
             {

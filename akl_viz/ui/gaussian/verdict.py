@@ -51,7 +51,8 @@ def sentence(fits: GaussianFits) -> str:
         return told
     other = next((rank for rank, one in enumerate(found) if (len(one) > 1) != (len(found[0]) > 1)), None)
     if other is not None:
-        return f"{told} The best one that {_kind(found[other], parts)} has {optima[other].value:.3f} nats ({_at(fits, other)})."
+        value = f"{optima[other].value:.3f} nats ({_at(fits, other)})"
+        return f"{told} The best one that {_kind(found[other], parts)} has {value}."
     return f"{told} No start led to one that {'sits on one part' if len(found[0]) > 1 else 'spans several'}."
 
 

@@ -1,4 +1,4 @@
-"""The mixture that is dragged and the Gaussians fitted to it: script, style and markup, from the package's own files."""
+"""The mixture that is dragged and the Gaussians fitted to it: script, style and markup."""
 
 from __future__ import annotations
 

@@ -33,6 +33,10 @@ class Explorer {
 
   // An answer: its fits are drawn at once; its parts only where nothing newer was done here.
   receive(data) {
+    const raw = JSON.stringify(data);
+    // The same answer again, as a rerun of the page sends it: what plays goes on playing.
+    if (raw === this.raw) return;
+    this.raw = raw;
     if (data.seq >= this.seq) this.sentAt = null;
     const latest = data.seq >= this.seq && this.pending === undefined && !this.handles.held;
     if (data.numbers) data.numbers = unpackAll(data.numbers);
@@ -59,6 +63,8 @@ class Explorer {
     size(this.art, this.view);
     this.back.replaceChildren(...this.view.frame());
     this.drawTarget();
+    this.say.setAttribute("aria-live", this.handles.held ? "off" : "polite");
+    this.named = [];
     this.say.replaceChildren(...(fresh ? verdicts(fresh) : [el("p", { class: "hint" }, this.data.problem || "Loading the mathematics…")]));
     this.dashed.replaceChildren(...(fresh ? fresh.losses.flatMap((loss) => this.optima(loss)) : []));
     this.tables.replaceChildren(...(fresh ? [optimaTable(fresh), momentTable(fresh)] : []));
@@ -80,11 +86,21 @@ class Explorer {
 
   optima(loss) {
     return loss.optima.flatMap((one, rank) => {
-      const covariance = one.covariance.flat(), [x, y] = this.view.label(one.mean, covariance);
+      const covariance = one.covariance.flat(), [x, y] = this.free(...this.view.label(one.mean, covariance));
       const text = `${SHORT[loss.key]} ${rank + 1}`;
       return [svg("path", { class: `optimum ${loss.key}${one.best ? " best" : ""}`, d: this.view.student(one.mean, covariance), "data-optimum": `${loss.key}.${rank}` }),
-        svg("text", { class: `name ${loss.key}`, x: Math.max(22, Math.min(this.width - 22, x)), y: Math.max(11, y), "text-anchor": "middle" }, text)];
+        svg("text", { class: `name ${loss.key}`, x, y, "text-anchor": "middle" }, text)];
     });
+  }
+
+  // A name that would lie on another one moves up, at the upper edge down.
+  free(x, y) {
+    const at = [Math.max(22, Math.min(this.width - 22, x)), Math.max(11, y)];
+    const taken = () => this.named.some((other) => Math.abs(other[0] - at[0]) < 44 && Math.abs(other[1] - at[1]) < 14);
+    const step = at[1] > 60 ? -14 : 14;
+    while (taken()) at[1] += step;
+    this.named.push(at);
+    return at;
   }
 
   legend() {

@@ -1,6 +1,7 @@
 // What Python found, as numbers: every optimum with its rank, and the moments of the best against the target's.
 
 const listed = (values) => (values.length === 1 ? num(values[0]) : `(${values.map(num).join(", ")})`);
+const moment = (values) => (values.length === 1 ? values[0].toFixed(2) : `(${values.map((value) => value.toFixed(2)).join(", ")})`);
 const cell = (name, value, text) => el("td", {}, field(name, value, text));
 
 function optimaTable(numbers) {
@@ -20,11 +21,11 @@ function optimaTable(numbers) {
 function momentTable(numbers) {
   const trace = (matrix) => (matrix.length === 1 ? [matrix[0][0]] : [matrix[0][0], matrix[0][1], matrix[1][1]]);
   const { target } = numbers;
-  const rows = [el("tr", {}, el("th", { scope: "row" }, "target"), el("td", {}, listed(target.mean)), el("td", {}, listed(trace(target.second))), el("td", {}, ""), el("td", {}, ""))];
+  const rows = [el("tr", {}, el("th", { scope: "row" }, "target"), el("td", {}, moment(target.mean)), el("td", {}, moment(trace(target.second))), el("td", {}, ""), el("td", {}, ""))];
   for (const { key, direction, optima: [one] } of numbers.losses) {
     if (!one) continue;
-    rows.push(el("tr", {}, el("th", { scope: "row" }, `best of ${direction}`), cell(`gridmean.${key}`, one.gridMean[0], listed(one.gridMean)),
-      cell(`gridsecond.${key}`, one.gridSecond[0][0], listed(trace(one.gridSecond))), cell(`meanerror.${key}`, one.errors[0]), cell(`seconderror.${key}`, one.errors[1])));
+    rows.push(el("tr", {}, el("th", { scope: "row" }, `best of ${direction}`), cell(`gridmean.${key}`, one.gridMean[0], moment(one.gridMean)),
+      cell(`gridsecond.${key}`, one.gridSecond[0][0], moment(trace(one.gridSecond))), cell(`meanerror.${key}`, one.errors[0]), cell(`seconderror.${key}`, one.errors[1])));
   }
   const second = target.mean.length === 1 ? "second moment E[x²]" : "second moments E[xx], E[xy], E[yy]";
   return table("Moments on the grid", ["", "mean E[x]", second, "off the target's mean by", "off its second moment by"], rows);

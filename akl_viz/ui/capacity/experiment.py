@@ -1,0 +1,114 @@
+"""The experiment on its page: figures, what happened in words, and below it the command and the files."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from akl_viz.errors import AklVizError
+from akl_viz.figures.capacity import GAP, PANELS, Panel, capacity_panel, gap_figure, key_html
+from akl_viz.toys import LowRankConfig, LowRankResult
+from akl_viz.ui.capacity import findings
+from akl_viz.ui.capacity.controls import publish, wanted
+from akl_viz.ui.capacity.runs import stored
+from akl_viz.ui.capacity.state import command
+from akl_viz.ui.capacity.waiting import result_for
+from akl_viz.ui.plain import plain
+from akl_viz.ui.results import theme
+
+
+def experiment() -> None:
+    """Controls, figures, findings, command and files."""
+    with st.container():
+        now = wanted()
+    with st.container():
+        result, current = result_for(now)
+        if result is not None:
+            st.caption(f"{'Shown' if current else 'Still shown'}: {plain(_summary(result))}")
+    publish(now)
+    if result is None:
+        return
+    _figures(result)
+    _findings(result)
+    _reproduce(result)
+
+
+def _summary(result: LowRankResult) -> str:
+    config = result.config
+    seeds = f"seeds {config.first_seed} to {config.first_seed + config.seeds - 1}" if config.seeds > 1 else "one seed"
+    kind = "the stored result" if _is_stored(result) else "a run of this server"
+    return (
+        f"{kind}, {seeds} (n = {config.seeds}); {config.contexts} contexts, {config.tokens} tokens, teacher of rank "
+        f"{config.teacher_rank}, {config.steps:,} Adam steps. Bars: 95 % intervals of the mean over seeds (Student's "
+        "t)."
+    )
+
+
+def _is_stored(result: LowRankResult) -> bool:
+    try:
+        return result is stored()
+    except AklVizError:
+        return False
+
+
+def _figures(result: LowRankResult) -> None:
+    """The entropy gap on top, the other measures as small multiples."""
+    losses, scheme = result.config.losses, theme()
+    summary, rows = findings.drawn(result)
+    every = st.toggle("Every seed as a point", key="capacity.every", persist_state="session")
+    seeds = rows if every else None
+    st.html(key_html(losses, scheme))
+    st.markdown(f"**{GAP.title}**: {GAP.axis}")
+    figure = gap_figure(summary, scheme, losses=losses, seeds=seeds)
+    st.plotly_chart(figure, key="capacity.gap", theme=None, alt=_alt(GAP), config=_config(GAP))
+    places = [place for start in range(0, len(PANELS), 3) for place in st.columns(3)]
+    for place, panel in zip(places, PANELS, strict=True):
+        teacher = float(result.teacher[panel.field].mean()) if panel.field in result.teacher else None
+        figure = capacity_panel(panel, summary, scheme, losses=losses, teacher=teacher, seeds=seeds)
+        key = f"capacity.{panel.field}"
+        place.plotly_chart(figure, key=key, theme=None, alt=_alt(panel), config=_config(panel))
+
+
+def _alt(panel: Panel) -> str:
+    return f"{panel.title} against the student's rank, one line per loss; {panel.axis}. The numbers are in the CSV."
+
+
+def _config(panel: Panel) -> dict[str, object]:
+    return {"displaylogo": False, "toImageButtonOptions": {"filename": f"capacity-{panel.field}", "format": "svg"}}
+
+
+def _findings(result: LowRankResult) -> None:
+    """Where over-smoothing and over-sharpening came back."""
+    st.markdown("**What happened here**")
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in findings.headline(result)))
+    ranks = list(result.config.ranks)
+    if st.session_state.get("capacity.rank") not in ranks:
+        st.session_state["capacity.rank"] = ranks[0]
+    rank = st.segmented_control("Seed by seed, at rank", ranks, required=True, key="capacity.rank")
+    told = findings.sentences(result, int(rank or ranks[0]))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in told))
+    if result.config.seeds == 1:
+        st.caption("One seed says little, as the interval shows: take more.")
+    with st.expander("All ranks as a table"):
+        st.dataframe(findings.table(result), hide_index=True, alt="Entropy difference by loss and rank, with counts.")
+
+
+def _reproduce(result: LowRankResult) -> None:
+    """The command of the shown result, and its numbers as files."""
+    config: LowRankConfig | None = None if _is_stored(result) else result.config
+    with st.expander("Show the command"):
+        st.code(command(config), language="bash", wrap_lines=True)
+        st.caption("Prints every measure of every loss, rank and seed, and the findings, as JSON at full precision.")
+        if config is None:
+            st.caption("`akl-viz toy lowrank --preset capacity --json` computes it anew: a few minutes on one core.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _download("Seeds, CSV", result.frame(), "capacity-seeds.csv")
+        _download("Means and intervals, CSV", findings.drawn(result)[0], "capacity-means.csv")
+    st.caption("The address of this page holds the choices: copy it to share them.")
+
+
+def _download(label: str, frame: pd.DataFrame, name: str) -> None:
+    st.download_button(
+        label, lambda: frame.to_csv(index=False, lineterminator="\n"), name, "text/csv",
+        key=f"capacity.download.{name}", on_click="ignore", icon=":material/download:",
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""A mixture dragged by hand: the target follows at once, and the fits become those of the command."""
+
+import csv
+import json
+import shlex
+
+import pytest
+
+from tests.browser_fixtures import settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PATIENCE_MS = 90_000
+"""The first fit of a server imports torch; the machine may be busy."""
+SAME = 1e-9
+"""Relative: the page and the command compute the same thing in two processes."""
+
+
+def opened(open_page, app, query="", **options):
+    page = open_page(f"{app}/gaussian{query}", **options)
+    page.locator("[data-field='value.reverse_kl.0']").wait_for(timeout=PATIENCE_MS)
+    settled(page)
+    return page
+
+
+def root(page):
+    return page.locator(".gaussian").first
+
+
+def answered(page):
+    """Wait until nothing is on its way: no new answer for a while, and none waited for."""
+    page.wait_for_timeout(300)
+    root(page).evaluate(
+        """async (root) => {
+          let seq = null;
+          while (seq !== root.dataset.seq || root.classList.contains('busy')) {
+            seq = root.dataset.seq;
+            await new Promise((done) => setTimeout(done, 900));
+          }
+        }"""
+    )
+    settled(page)
+
+
+def shown(page, field):
+    return float(page.locator(f"[data-field='{field}']").get_attribute("data-value"))
+
+
+def grip(page, part, kind):
+    return page.locator(f".grip[data-part='{part}'][data-kind='{kind}']")
+
+
+def drag(page, handle, right, up=0):
+    box = handle.locator(".knobshape").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(x + right * step / 5, y - up * step / 5)
+    page.mouse.up()
+
+
+def commands(page):
+    page.get_by_text("Show the command").click()
+    code = page.get_by_test_id("stCode").first
+    code.wait_for()
+    return [shlex.split(line)[1:] for line in code.inner_text().strip().splitlines()]
+
+
+def check_against(page, document):
+    for run in document["runs"]:
+        for one in run["optima"]:
+            name = f"{run['loss']}.{one['rank']}"
+            assert shown(page, f"value.{name}") == pytest.approx(one["value"], rel=SAME, abs=1e-12)
+            assert shown(page, f"mean.{name}") == pytest.approx(one["mean"][0], rel=SAME)
+            assert shown(page, f"sd.{name}") == pytest.approx(one["sd"][0], rel=SAME)
+            assert shown(page, f"starts.{name}") == one["starts"]
+        assert page.locator(f"[data-optimum^='{run['loss']}.']").count() == len(run["optima"])
+
+
+def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page, command):
+    page = opened(open_page, app)
+    before = shown(page, "value.reverse_kl.0")
+    drag(page, grip(page, 0, "mean"), 60)
+    drag(page, grip(page, 1, "sd"), 25)
+    page.locator("[data-box='weight.0']").fill("0.6")
+    page.keyboard.press("Tab")
+    answered(page)
+    assert shown(page, "value.reverse_kl.0") != before
+    documents = [json.loads(command(words)) for words in commands(page)]
+    assert [document["grid"] for document in documents] == ["paper", "wide"]
+    target = documents[0]["target"]
+    assert target["means"][0][0] > 27
+    assert target["sds"][1][0] > 9
+    assert target["weights"][0] == pytest.approx(0.6 / 1.225)
+    check_against(page, documents[0])
+    assert shown(page, "meanerror.forward_kl") < 1e-5
+    assert shown(page, "seconderror.forward_kl") < 1e-5
+
+
+def test_the_target_follows_the_pointer_without_the_server(app, open_page):
+    page = opened(open_page, app)
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    line, handle = page.locator(".main .targetline"), grip(page, 1, "mean")
+    before, at = line.get_attribute("d"), float(handle.get_attribute("aria-valuenow"))
+    drag(page, handle, -80)
+    assert line.get_attribute("d") != before
+    assert float(handle.get_attribute("aria-valuenow")) < at - 5
+
+
+def test_the_words_turn_with_the_sd(app, open_page):
+    page = opened(open_page, app)
+    paper, wide = page.locator("[data-verdict='paper']"), page.locator("[data-verdict='wide']")
+    assert "sits on one mode" in paper.inner_text()
+    page.locator("[data-control='sd']").fill("10")
+    answered(page)
+    assert "global optimum of KL(S‖T) spans both" in paper.inner_text()
+    assert "global optimum of KL(S‖T) sits on one mode" in wide.inner_text()
+    assert shown(page, "value.reverse_kl.0") == pytest.approx(0.290, abs=5e-4)
+
+
+def test_the_keyboard_moves_the_grips(app, open_page):
+    page = opened(open_page, app)
+    for kind, now in (("mean", 25.5), ("sd", 8.5)):
+        grip(page, 0, kind).focus()
+        page.keyboard.press("ArrowRight")
+        assert float(grip(page, 0, kind).get_attribute("aria-valuenow")) == now
+    page.keyboard.press("Shift+ArrowLeft")
+    assert float(grip(page, 0, "sd").get_attribute("aria-valuenow")) == 3.5
+    answered(page)
+    page.wait_for_url("**parts=25.5_3.5_0.375_*")
+    assert grip(page, 0, "sd").evaluate("(node) => node.getRootNode().activeElement === node")
+
+
+def test_the_fits_play_pause_and_scrub(app, open_page):
+    page = opened(open_page, app)
+    scrub, best = page.get_by_role("slider", name="Step"), shown(page, "best.reverse_kl")
+    ways = page.locator(".way.reverse_kl")
+    assert ways.count() == 24
+    last, end = ways.first.get_attribute("d"), scrub.input_value()
+    scrub.fill("0")
+    assert ways.first.get_attribute("d") != last
+    assert shown(page, "best.reverse_kl") >= best
+    scrub.fill(end)
+    assert ways.first.get_attribute("d") == last
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").click()
+    halted = scrub.input_value()
+    page.wait_for_timeout(600)
+    assert scrub.input_value() == halted != end
+
+
+def test_the_address_opens_the_same_view_for_somebody_else(app, open_page):
+    page = opened(open_page, app)
+    page.locator("[data-control='preset']").select_option("three")
+    page.locator("[data-choice='wide']").click()
+    drag(page, grip(page, 2, "mean"), -40)
+    answered(page)
+    page.wait_for_url("**grid=wide*")
+    fresh = opened(open_page, app, page.url.partition("/gaussian")[2], fresh=True)
+    assert fresh.locator("[data-control='preset']").input_value() == "three"
+    assert fresh.locator("[data-choice='wide']").get_attribute("aria-pressed") == "true"
+    for field in ("value.reverse_kl.0", "sd.forward_kl.0"):
+        assert shown(fresh, field) == shown(page, field)
+
+
+def test_a_spoiled_address_opens_the_default_view(app, open_page):
+    page = opened(open_page, app, "?preset=__class__&grid=<b>&parts=nan_8_1_1e999_x")
+    assert page.locator("[data-control='preset']").input_value() == "modes"
+    assert page.locator("[data-box='mean.0']").input_value() == "25"
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
+def test_the_plane_is_dragged_too_and_fits_a_phone(app, open_page, command):
+    page = opened(open_page, app, "?preset=plane", size=(360, 900))
+    drag(page, grip(page, 0, "mean"), 12, up=10)
+    grip(page, 1, "sdy").focus()
+    page.keyboard.press("ArrowUp")
+    answered(page)
+    (words,) = commands(page)
+    document = json.loads(command(words))
+    assert document["target"]["sds"][1][1] == 8.5
+    assert document["target"]["means"][0][1] > 30
+    check_against(page, document)
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
+def test_parts_are_added_and_removed_and_the_file_holds_both_grids(app, open_page, tmp_path):
+    page = opened(open_page, app)
+    page.locator("[data-control='add']").click()
+    answered(page)
+    assert page.locator(".grip.mean").count() == 3
+    page.get_by_role("button", name="Remove part 1").click()
+    answered(page)
+    assert page.locator(".grip.mean").count() == 2
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Optima, CSV").click()
+    waiting.value.save_as(tmp_path / "optima.csv")
+    with (tmp_path / "optima.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["grid"] for row in rows} == {"paper", "wide"}
+    first = next(row for row in rows if row["grid"] == "paper" and row["loss"] == "reverse_kl")
+    assert float(first["value"]) == pytest.approx(shown(page, "value.reverse_kl.0"), rel=SAME)

@@ -1,0 +1,59 @@
+"""An address holds the choices; hostile ones are left out; the command asks for what is shown."""
+
+import shlex
+
+import pytest
+
+from akl_viz.cli import main
+from akl_viz.errors import InvalidInput
+from akl_viz.ui.capacity.state import LAST_SEED, MOST_STEPS, OWN, STORED, Wanted, command, from_address, to_address
+
+CHOSEN = Wanted(OWN, ("akl:direction=reversed,mu=0.6", "jsd"), (2, 4), 5, 7, 40)
+
+
+@pytest.mark.parametrize("wanted", [Wanted(), CHOSEN, Wanted(source=OWN)])
+def test_an_address_brings_the_choices_back(wanted):
+    found = {name: text for name, text in to_address(wanted).items() if text is not None}
+    assert from_address(found) == wanted
+
+
+def test_the_stored_view_needs_no_parameters():
+    assert set(to_address(Wanted()).values()) == {None}
+    assert set(to_address(Wanted(STORED, seeds=7)).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"result": "<script>"},
+        {"losses": "__class__;;a b;:::"},
+        {"ranks": "0.-1.99999.x"},
+        {"seeds": "1e9", "first": "-1", "steps": "999999999999"},
+        {"seeds": "0", "first": str(LAST_SEED + 1), "steps": str(MOST_STEPS + 1)},
+        {"seeds": "٣"},
+    ],
+)
+def test_a_hostile_address_changes_nothing_by_what_is_invalid(hostile):
+    assert from_address({"result": OWN, **hostile}) in (
+        Wanted(source=OWN),
+        Wanted(),
+        Wanted(source=OWN, losses=("__class__",)),
+    )
+
+
+def test_too_many_losses_are_a_sentence():
+    losses = tuple(f"akl:mu=0.{place}1" for place in range(7))
+    with pytest.raises(InvalidInput, match="at most 6"):
+        Wanted(OWN, losses).config()
+
+
+def test_the_command_is_parsed_by_the_program_and_runs_the_same_experiment(capsys):
+    config = Wanted(OWN, ("forward_kl", "akl:mu=0.6"), (4, 2), 2, 3, 5).config()
+    words = shlex.split(command(config))
+    assert main(words[1:]) == 0
+    import json
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["config"]["losses"] == list(config.losses)
+    assert document["config"]["ranks"] == [2, 4]
+    assert (document["config"]["seeds"], document["config"]["first_seed"], document["config"]["steps"]) == (2, 3, 5)

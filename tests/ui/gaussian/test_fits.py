@@ -1,0 +1,137 @@
+"""What the page says of its fits: the stored ones are fresh ones, and the words follow the optima."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from akl_viz.errors import InvalidInput
+from akl_viz.figures.gaussian import optima_against_sd
+from akl_viz.ui.gaussian.fits import STORED, fitted, stored
+from akl_viz.ui.gaussian.payload import packed, payload
+from akl_viz.ui.gaussian.state import GRIDS, State, checked
+from akl_viz.ui.gaussian.sweep import SDS, sweep, turns
+from akl_viz.ui.gaussian.verdict import covered, places, sentence
+
+SAME = 1e-6
+
+
+def two_modes(sd, grid="paper", weights=(0.375, 0.625)):
+    parts = [[25, sd, weights[0]], [75, sd, weights[1]]]
+    return checked({"preset": "modes", "grid": grid, "parts": parts})
+
+
+def unpacked(packed_array):
+    kinds = {"f4": "<f4", "i4": "<i4"}
+    return np.frombuffer(base64.b64decode(packed_array["data"]), kinds[packed_array["kind"]])
+
+
+def test_the_stored_opening_is_a_fresh_one():
+    kept, fresh = stored()["opening"], packed(fitted(State()))
+    assert kept["verdicts"] == fresh["verdicts"]
+    assert kept["frames"] == fresh["frames"]
+    for old, new in zip(kept["losses"], fresh["losses"], strict=True):
+        assert unpacked(old["ends"]).tolist() == unpacked(new["ends"]).tolist()
+        for name in ("means", "covariances", "values"):
+            assert unpacked(old[name]) == pytest.approx(unpacked(new[name]), rel=1e-4)
+        for one, other in zip(old["optima"], new["optima"], strict=True):
+            assert one["value"] == pytest.approx(other["value"], rel=SAME)
+            assert (one["starts"], one["best"], one["parts"]) == (other["starts"], other["best"], other["parts"])
+
+
+def test_the_stored_sweep_is_a_fresh_one():
+    some = SDS[::8]
+    kept = [row for row in stored()["sweep"] if row["sd"] in some]
+    for old, new in zip(kept, sweep(some), strict=True):
+        assert (old["grid"], old["sd"]) == (new["grid"], new["sd"])
+        for column in ("mode", "span"):
+            assert old[column] == (None if new[column] is None else pytest.approx(new[column], rel=SAME))
+
+
+@pytest.mark.parametrize(("sd", "grid", "words"), [
+    (4, "paper", "sits on one mode"), (8, "paper", "sits on one mode"), (10, "paper", "spans both"),
+    (8, "wide", "sits on one mode"), (10, "wide", "sits on one mode"), (12, "wide", "spans both"),
+])  # fmt: skip
+def test_the_words_turn_where_the_global_optimum_turns(sd, grid, words):
+    assert f"global optimum of KL(S‖T) {words}" in sentence(fitted(two_modes(sd, grid))[grid])
+
+
+def test_the_sweep_turns_where_fits_just_before_and_after_disagree():
+    for grid in GRIDS:
+        before, after = turns(stored()["sweep"], grid)
+        assert before < after <= before + 0.25
+        kinds = [len(places(fitted(two_modes(sd, grid))[grid], "reverse_kl")[0]) for sd in (before, after)]
+        assert kinds == [1, 2]
+
+
+def test_a_sweep_that_never_turns_says_so():
+    rows = [
+        {"grid": "paper", "sd": 3.0, "mode": 0.4, "span": None},
+        {"grid": "paper", "sd": 4.0, "mode": 0.4, "span": 0.5},
+    ]
+    assert turns(rows, "paper") is None
+
+
+def test_equal_weights_on_the_wide_grid_give_two_global_optima():
+    fits = fitted(two_modes(6, "wide", (0.5, 0.5)))["wide"]
+    assert [one.is_global for one in fits.optima["reverse_kl"]][:2] == [True, True]
+
+
+def test_forward_kl_matches_moments_on_both_grids():
+    for fits in fitted(State()).values():
+        assert max(fits.moment_error("forward_kl")) < 1e-5
+        assert max(fits.moment_error("reverse_kl")) > 1.0
+
+
+def test_covering_is_measured_in_the_students_own_shape():
+    means = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    assert covered(means, np.zeros(2), np.diag([4.0, 1.0])) == (0, 1)
+
+
+@pytest.mark.parametrize("preset", ["near", "three", "broad"])
+def test_every_target_has_a_sentence_and_a_payload_that_is_json(preset):
+    state = checked({"preset": preset})
+    document = payload(state, packed(fitted(state)), 3)
+    assert json.loads(json.dumps(document, allow_nan=False))["numbers"]["verdicts"][0]["text"]
+
+
+def test_in_the_plane_every_start_ends_somewhere_and_paths_have_its_shape():
+    numbers = packed(fitted(State(preset="plane", grid="wide")))
+    for loss in numbers["losses"]:
+        assert len(unpacked(loss["means"])) == numbers["starts"] * numbers["frames"] * 2
+        assert sum(one["starts"] for one in loss["optima"]) == numbers["starts"]
+
+
+def test_parts_too_narrow_for_their_distance_are_refused_in_a_sentence():
+    parts = [[0, 0, 5, 5, 1], [100, 100, 5, 5, 1]]
+    with pytest.raises(InvalidInput, match="too narrow"):
+        fitted(checked({"preset": "plane", "parts": parts}))
+
+
+def test_the_last_played_frame_stands_at_the_optimum():
+    numbers = packed(fitted(State()))
+    for loss in numbers["losses"]:
+        last = unpacked(loss["values"]).reshape(numbers["starts"], numbers["frames"])[:, -1]
+        best = [loss["optima"][end]["value"] for end in unpacked(loss["ends"])]
+        assert last == pytest.approx(best, abs=1e-5)
+
+
+def test_the_figure_draws_both_kinds_and_marks_the_view():
+    rows = [row for row in stored()["sweep"] if row["grid"] == "paper"]
+    figure = optima_against_sd(rows, 8.0, "light")
+    assert [trace.name for trace in figure.data] == ["on one mode", "spans both modes"]
+    assert figure.layout.shapes[0].x0 == 8.0
+    assert not optima_against_sd(rows, None, "dark").layout.shapes
+
+
+def test_a_spoiled_file_costs_only_the_wait(monkeypatch, tmp_path):
+    spoiled = tmp_path / "gaussian.json"
+    for text in ("", "[]", "{}", "{"):
+        spoiled.write_text(text)
+        monkeypatch.setattr("akl_viz.ui.gaussian.fits.STORED", spoiled)
+        stored.clear()
+        assert stored() is None
+    stored.clear()
+    monkeypatch.undo()
+    assert STORED.exists()
