@@ -15,7 +15,10 @@ TOP_KEYS = [
     "tokens",
     "summary",
 ]
-MODEL_KEYS = ["reference", "architecture", "parameters", "vocab_size", "context", "dtype", "device", "revision", "notes"]
+MODEL_KEYS = [
+    *("reference", "architecture", "parameters", "vocab_size", "context"),
+    *("dtype", "device", "revision", "notes"),
+]
 TOKEN_KEYS = ["index", "id", "text", "scored"]
 """What comes before the TOKEN_FIELDS."""
 SUMMARY_KEYS = ["mean", "se", "n"]

@@ -1,4 +1,4 @@
-"""The command line: `akl-viz app`, `akl-viz models`, `akl-viz inspect`.
+"""The command line `akl-viz`: a table of commands.
 
 A user's mistake ends with exit code 2 and one line on standard error. Heavy libraries are imported by the
 command that needs them, so that `--help` answers at once.

@@ -178,7 +178,7 @@ def _print_result(run: Run, *, as_json: bool) -> None:
     """The last row of every loss, or the whole history as JSON."""
     history = run.history()
     if as_json:
-        rows = json.loads(history.to_json(orient="records", double_precision=15))
+        rows = [{name: _plain(value) for name, value in row.items()} for row in history.to_dict("records")]
         told = {"schema": 1, "run": run.name, "folder": str(run.folder), "status": run.status}
         config = run.config.to_json() if run.config else None
         print_line(json.dumps(told | {"config": config, "history": rows}, ensure_ascii=False, allow_nan=False))
@@ -190,6 +190,11 @@ def _print_result(run: Run, *, as_json: bool) -> None:
             f"{loss:<24} step {row['step']:>6}  head gap {row['head_gap']:.4f}  tail gap {row['tail_gap']:.4f}  "
             f"KL(T‖S) {row['forward_kl']:.4f}  KL(S‖T) {row['reverse_kl']:.4f}  perplexity {row['perplexity']:.1f}"
         )
+
+
+def _plain(value: Any) -> Any:
+    """The value at full precision; null where JSON has no number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _bar(share: float) -> str:

@@ -100,7 +100,7 @@ def commit_folder(path: Path) -> None:
     A folder that already stands there is moved aside first, so for a moment there is none.
 
     Raises:
-        OSError: the path then still holds what it held.
+        OSError: the path then still holds what it held, or nothing where the last step of the two failed.
     """
     partial = _partial(path)
     try:

@@ -273,5 +273,6 @@ def _built(kind: type, name: str, value: Any) -> Any:
     """A section from its JSON object."""
     try:
         return kind(**_known(kind, name, value))
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
+        # JSON's whole numbers may be too long for a float.
         raise InvalidInput(f"{name} holds a value of the wrong kind: write it as the program does.") from error

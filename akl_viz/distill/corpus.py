@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.distill.config import BUNDLED_TEXT, DataConfig
-from akl_viz.distill.dialogue import encode_example
+from akl_viz.distill.dialogue import encode_example, token_ids
 from akl_viz.distill.files import Example, read_examples, read_text
 from akl_viz.distill.sequences import TokenSequence, Windows
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
@@ -114,10 +114,9 @@ def _stream(tokenizer: Any, texts: Iterable[str], ends: bool, check: Check) -> T
 
 
 def plain_ids(tokenizer: Any, text: str, check: Check) -> list[int]:
-    """Token ids without special tokens."""
+    """Token ids without special tokens; `check` is called first."""
     check()
-    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-    return ids
+    return token_ids(tokenizer, text)
 
 
 def _pieces(text: str) -> Iterator[str]:

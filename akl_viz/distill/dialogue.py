@@ -27,7 +27,7 @@ def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[lis
     else:
         before = example.prompt if example.prompt[-1:].isspace() or not example.response else f"{example.prompt}\n"
         after = example.response
-    ids = [_ids(tokenizer, part) for part in (before, after)]
+    ids = [token_ids(tokenizer, part) for part in (before, after)]
     end = tokenizer.eos_token_id
     if end is not None and not (chat or example.messages):
         ids[1].append(end)
@@ -56,7 +56,7 @@ def _templated(example: Example, tokenizer: Any) -> tuple[str, str]:
     return before, whole[len(before) :]
 
 
-def _ids(tokenizer: Any, text: str) -> list[int]:
+def token_ids(tokenizer: Any, text: str) -> list[int]:
     """Token ids without special tokens."""
     ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     return list(ids)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +27,6 @@ HISTORY_COLUMNS: tuple[str, ...] = (
 
 WEIGHT_BINS = 40
 """Bins of the histogram of AKL weights, equally wide from 0 to 1."""
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ class StepRecord:
     """Mean loss of the step's positions, nats; NaN at step 0."""
     lr: float
     grad_norm: float
-    """Norm of the gradient before clipping; NaN at step 0 and where it was not needed."""
+    """Norm of the gradient before clipping; NaN at step 0, and where a resumed run tells a stored step again."""
     tokens_per_second: float
     """Of this loss, over its last steps."""
     eta_seconds: float | None

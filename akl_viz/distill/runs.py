@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from akl_viz.distill.atomic import PARTIAL
+from akl_viz.distill.atomic import remove_folder
 from akl_viz.distill.config import DistillConfig, loss_folder
 from akl_viz.distill.lock import is_held
 from akl_viz.distill.records import HISTORY_COLUMNS, ProbeDetail, TeacherDetail
@@ -74,13 +73,14 @@ class Run:
 
     @property
     def teacher_reference(self) -> str:
-        """What to load as the teacher: a model reference."""
+        """What to load as the teacher: a model reference; empty where the run does not say."""
         own = self.folder / TEACHER_FOLDER
         if own.is_dir():
             return str(own.resolve())
-        return (
-            self.config.teacher if self.config is not None else str((self.meta.get("teacher") or {}).get("reference"))
-        )
+        if self.config is not None:
+            return self.config.teacher
+        told = self.meta.get("teacher")
+        return str(told.get("reference", "")) if isinstance(told, Mapping) else ""
 
     def history(self) -> pd.DataFrame:
         """The rows of history.parquet; see `read_history`."""
@@ -176,11 +176,8 @@ def delete_run(root: Path | str, name: str) -> None:
     _read_meta(folder)
     if is_held(folder):
         raise InvalidInput(f"The run {name} is still going: stop it first.")
-    aside = root / f"{PARTIAL}removed-{name}"
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-        shutil.rmtree(aside)
+        remove_folder(folder)
     except OSError as error:
         raise InvalidInput(
             f"The run {name} cannot be deleted ({error.strerror}): check the folder's rights."
@@ -197,7 +194,7 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     if not path.exists():
         return empty_history()
     try:
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path).astype({"step": "int64"})
         return frame[[*HISTORY_COLUMNS, *(name for name in frame.columns if name not in HISTORY_COLUMNS)]]
     except Exception as error:
         raise InvalidInput(f"{path} is no history of a run: it is damaged, or was not written by AKL Viz.") from error

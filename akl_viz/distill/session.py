@@ -89,9 +89,7 @@ class Session:
             self.store.settle()
 
     def _write(self, lane: Lane, folder: Path) -> None:
-        save_model(lane.model, folder)
-        for name, content in self.tokenizer.items():
-            (folder / name).write_bytes(content)
+        _write_model(lane.model, self.tokenizer, folder)
         (folder / RESUME_FILE).write_bytes(lane.resume_bytes())
 
 

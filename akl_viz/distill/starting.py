@@ -91,7 +91,8 @@ def text_digest(text: str) -> str:
     try:
         with Path(text).expanduser().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:
+        # A null character is a ValueError, the home folder of nobody a RuntimeError.
         raise InvalidInput(f"{text} cannot be read: check the path of the text.") from error
 
 

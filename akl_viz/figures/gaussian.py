@@ -41,7 +41,7 @@ def optima_against_sd(rows: Sequence[Mapping[str, Any]], shown: float | None, th
         if known:
             end = known[0] if column == "mode" else known[-1]
             figure.add_annotation(
-                x=sds[end], y=values[end], text=name, showarrow=False, yshift=11,
+                x=sds[end], y=values[end], text=name, showarrow=False, yshift=11 if column == "mode" else 22,
                 xanchor="left" if column == "mode" else "right", font={"size": 12},
             )  # fmt: skip
     if shown is not None and sds[0] <= shown <= sds[-1]:

@@ -70,7 +70,7 @@ def race_panel(history: pd.DataFrame, panel: Panel, theme: Theme, *, early: bool
             line={"color": style.colour[theme], "dash": style.dash, "width": 2},
             marker={"size": 5},
             customdata=steps,
-            hovertemplate="step %{customdata}: %{y:.4g}<extra>" + name + "</extra>",
+            hovertemplate="step %{customdata}: %{y:.4g}<extra>" + html.escape(name) + "</extra>",
         )
     ticks = _ticks(history["step"].to_numpy(), early)
     figure.update_layout(

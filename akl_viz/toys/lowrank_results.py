@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, t
+from scipy.stats import t
 
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
 from akl_viz.paths import DATA
 from akl_viz.records import FloatArray
+from akl_viz.toys.first import LEVEL, binomial_interval
 
 LOWRANK_FIELDS = ("forward_kl", "reverse_kl", "tvd", "entropy", "top5", "bottom_half", "loss_value")
 """Means over contexts: both KLs and the loss in nats, total variation, the student's entropy in nats, its mass on the
 teacher's five likeliest tokens and on the half of the vocabulary the teacher finds less likely, context by context."""
 TEACHER_FIELDS = ("entropy", "top5", "bottom_half")
-LEVEL = 0.95
 MOST_STEPS = 20_000
 MOST_WORK = 6e10
 """Token updates of a run: about an hour on one core."""
@@ -222,5 +222,5 @@ def _mean(values: FloatArray) -> dict[str, float | int]:
 
 
 def _finding(rank: int, claim: str, held: np.ndarray[Any, Any]) -> Finding:
-    interval = binomtest(int(held.sum()), len(held)).proportion_ci(LEVEL, method="exact")
-    return Finding(rank, claim, int(held.sum()), len(held), float(interval.low), float(interval.high))
+    count, n = int(held.sum()), len(held)
+    return Finding(rank, claim, count, n, *binomial_interval(count, n))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from akl_viz.errors import InvalidInput
@@ -212,8 +212,3 @@ def _check_tokens(config: DiscreteConfig, tokens: int) -> None:
 def far_from(config: DiscreteConfig, tokens: int) -> int:
     """First token of the far region."""
     return max(1, round(FAR_SHARE * tokens)) if config.far_from is None else config.far_from
-
-
-def with_losses(config: DiscreteConfig, *losses: str) -> DiscreteConfig:
-    """The same experiment with other losses."""
-    return replace(config, losses=losses)

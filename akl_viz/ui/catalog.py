@@ -81,6 +81,13 @@ PAGES: tuple[PageRow, ...] = (
         icon=":material/compress:",
     ),
     PageRow(
+        key="learn/proof",
+        title="Shared optimum",
+        section="Learn",
+        question="Why do both losses share one optimum, and what does that proof leave out?",
+        icon=":material/join_inner:",
+    ),
+    PageRow(
         key="inspect/tokens",
         title="Token inspector",
         section="Inspect",

@@ -201,3 +201,12 @@ def test_parts_are_added_and_removed_and_the_file_holds_both_grids(app, open_pag
     assert {row["grid"] for row in rows} == {"paper", "wide"}
     first = next(row for row in rows if row["grid"] == "paper" and row["loss"] == "reverse_kl")
     assert float(first["value"]) == pytest.approx(shown(page, "value.reverse_kl.0"), rel=SAME)
+
+
+def test_where_the_papers_grid_gives_no_fit_the_wide_one_is_drawn_and_the_page_says_so(app, open_page):
+    page = opened(open_page, app, "?parts=100_2_1_0_3.259_0.01")
+    assert "ran off" in page.locator("[data-verdict='paper']").inner_text()
+    assert "global optimum" in page.locator("[data-verdict='wide']").inner_text()
+    page.locator("[data-control='reset']").click()
+    answered(page)
+    assert "sits on one mode" in page.locator("[data-verdict='paper']").inner_text()

@@ -16,6 +16,7 @@ FILLED = {
     "learn/gaussian": "[data-field='value.reverse_kl.0']",
     "learn/discrete": ".discrete [data-field='head_gap.0'][data-value]",
     "learn/capacity": ".st-key-capacity_bottom_half .js-plotly-plot, .st-key-capacity-bottom_half .js-plotly-plot",
+    "learn/proof": ".simplex [data-field='forward_kl.tvd']",
     "distill/race": ".moment .teacherbar",
 }
 """What a filled page shows; a page that greets with an empty form fails."""

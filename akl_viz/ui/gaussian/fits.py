@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from akl_viz.errors import InvalidInput
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
 from akl_viz.ui.gaussian.payload import packed
@@ -37,15 +38,18 @@ def warm_up() -> threading.Thread:
 
 
 def fitted(state: State) -> dict[str, GaussianFits]:
-    """The fits on each grid of a state, the drawn one first.
+    """The fits on each grid of a state, the drawn one first; without a grid on which a fit ran off.
 
     Raises:
-        InvalidInput: the parts are too narrow for how far they lie apart.
+        InvalidInput: the parts are too narrow for how far they lie apart, or fits ran off on every grid.
     """
     configs = {grid: config_of(state, grid) for grid in state.grids}
     import_libraries()
-    found = {grid: _fit(config) for grid, config in configs.items()}
+    tried = {grid: _fit(config) for grid, config in configs.items()}
     _ready.set()
+    found = {grid: fits for grid, fits in tried.items() if fits is not None}
+    if not found:
+        raise InvalidInput("The fits ran off to ever more extreme students here: move the parts.")
     return found
 
 
@@ -53,12 +57,12 @@ def numbers_of(state: State) -> dict[str, Any] | None:
     """The packed fits; None until the mathematics is imported.
 
     Raises:
-        InvalidInput: the parts are too narrow for how far they lie apart.
+        InvalidInput: as `fitted`.
     """
     if not ready():
         known = stored()
         return known["opening"] if known is not None and state == State() else None
-    return packed(fitted(state))
+    return packed(fitted(state), state.grids)
 
 
 @st.cache_resource(show_spinner=False)
@@ -73,7 +77,7 @@ def stored() -> dict[str, Any] | None:
 
 def document() -> dict[str, Any]:
     """What is stored, computed anew."""
-    return {"opening": packed(fitted(State())), "sweep": sweep()}
+    return {"opening": packed(fitted(State()), State().grids), "sweep": sweep()}
 
 
 def store() -> None:
@@ -84,12 +88,17 @@ def store() -> None:
 
 
 @lru_cache(maxsize=64)
-def _fit(config: GaussianConfig) -> GaussianFits:
+def _fit(config: GaussianConfig) -> GaussianFits | None:
+    """None where a start runs off: the paper's grid cuts a target off, and ever more extreme students fit better."""
     from akl_viz.toys import fit_gaussians
     from akl_viz.toys.threads import one_core
 
     with one_core():
-        return fit_gaussians(config)
+        try:
+            return fit_gaussians(config)
+        except (InvalidInput, RuntimeError):
+            # A student that ran off has no finite logits, or a covariance that cannot be inverted.
+            return None
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from akl_viz.toys import GaussianFits, Optimum
 
 DIRECTIONS = {"forward_kl": "KL(T‖S)", "reverse_kl": "KL(S‖T)"}
+RAN_OFF = (
+    "A fit ran off to ever more extreme students, so there is no result: this grid cuts the target off. Move the parts "
+    "away from its ends, or make them narrower."
+)
 _STILL = 1e-6
 """Nats: after the last step that lowers some start by more, nothing visible moves."""
 
@@ -41,8 +45,13 @@ def payload(state: State, numbers: Mapping[str, Any] | None, seq: int, problem: 
     }
 
 
-def packed(fits: Mapping[str, GaussianFits]) -> dict[str, Any]:
-    """The fits for the browser: the first grid with its paths, of the others what they say."""
+def packed(fits: Mapping[str, GaussianFits], grids: Sequence[str]) -> dict[str, Any]:
+    """The fits for the browser: the first grid with its paths, of the others what they say.
+
+    Args:
+        fits: by grid.
+        grids: those that were tried; one without fits is told about.
+    """
     shown, *_ = fits
     drawn = fits[shown]
     mean, second = drawn.target_moments
@@ -50,7 +59,9 @@ def packed(fits: Mapping[str, GaussianFits]) -> dict[str, Any]:
         "grid": shown,
         "starts": drawn.config.starts,
         "verdicts": [
-            {"grid": label, "key": grid, "text": sentence(fits[grid])} for grid, label in GRIDS.items() if grid in fits
+            {"grid": label, "key": grid, "text": sentence(fits[grid]) if grid in fits else RAN_OFF}
+            for grid, label in GRIDS.items()
+            if grid in grids
         ],
         "target": {"mean": mean.tolist(), "second": second.tolist()},
         "losses": [

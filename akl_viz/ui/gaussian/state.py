@@ -103,10 +103,11 @@ def checked(given: Mapping[str, Any]) -> State:
         preset=preset if isinstance(preset, str) and preset in PRESETS else State().preset,
         grid=grid if isinstance(grid, str) and grid in GRIDS else State().grid,
     )
-    known = isinstance(parts, list) and 1 <= len(parts) <= MOST_PARTS
     if state.dimension == 2:
         state = replace(state, grid="wide")
-    if not known or not all(_is_part(part, state.dimension) for part in parts):
+    if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_PARTS:
+        return state
+    if not all(_is_part(part, state.dimension) for part in parts):
         return state
     own = tuple(tuple(round(float(value), _DECIMALS) for value in part) for part in parts)
     return state if own == state.parts else replace(state, own=own)

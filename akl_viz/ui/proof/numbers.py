@@ -25,7 +25,8 @@ THRESHOLD, LIMIT = 0.05, 20_000
 EARLY = 400
 """First steps of the plateau, recorded one by one; the later ones come every LIMIT / 400."""
 CURVE_POINTS = 70
-DIGITS = 5
+DIGITS, EXACT = 5, 12
+"""Significant digits of what is only drawn, and of what is also read and saved."""
 
 Numbers = dict[str, Any]
 
@@ -41,7 +42,7 @@ def stored() -> Numbers:
 
 
 def phi(state: State) -> Numbers:
-    """r and phi(r) for the weight of the view and for both ends."""
+    """The curve for the weight of the view, and those of both ends."""
     return _stored_or("phi", state.weight == State().weight, lambda: _phi(state.weight))
 
 
@@ -92,10 +93,10 @@ def _phi(weight: float) -> Numbers:
 
     ratios, curves = phi_curves([0.0, weight, 1.0])
     return {
-        "ratios": _rounded(ratios),
-        "reverse": _rounded(curves[0]),
-        "mix": _rounded(curves[1]),
-        "forward": _rounded(curves[2]),
+        "ratios": _rounded(ratios, EXACT),
+        "reverse": _rounded(curves[0], EXACT),
+        "mix": _rounded(curves[1], EXACT),
+        "forward": _rounded(curves[2], EXACT),
     }
 
 
@@ -111,9 +112,9 @@ def _simplex(teacher: Three, start: Three, optimiser: str) -> Numbers:
         paths = simplex_paths(teacher, LOSSES, [start], rule, steps=PATH_STEPS)
     return {
         "points": _rounded(field.points),
-        "arrows": {loss: _rounded(field.steps[loss], 7) for loss in LOSSES},
-        "paths": {loss: _rounded(paths[loss][0], 7) for loss in LOSSES},
-        "tvd": {loss: _rounded(0.5 * np.abs(paths[loss][0] - teacher).sum(-1), 9) for loss in LOSSES},
+        "arrows": {loss: _rounded(field.steps[loss]) for loss in LOSSES},
+        "paths": {loss: _rounded(paths[loss][0], EXACT) for loss in LOSSES},
+        "tvd": {loss: _rounded(0.5 * np.abs(paths[loss][0] - teacher).sum(-1), EXACT) for loss in LOSSES},
         "reached": {loss: first_reached(paths[loss][0], teacher, THRESHOLD) for loss in LOSSES},
     }
 
@@ -162,7 +163,9 @@ def _late(target: str, teacher: Three, seed: int) -> Numbers:
 
 
 def _rounded(values: FloatArray, digits: int = DIGITS) -> Any:
-    return np.round(values, digits).tolist()
+    """The numbers as nested lists at so many significant digits: a small one stays what it is."""
+    flat = [float(f"{one:.{digits}g}") for one in values.reshape(-1).tolist()]
+    return np.asarray(flat).reshape(values.shape).tolist()
 
 
 def store() -> None:

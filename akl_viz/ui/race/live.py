@@ -149,7 +149,7 @@ def _sentence(race: Race) -> str:
 
 def _ended(run: Run) -> None:
     """How a run ended, and the way to go on."""
-    ended = service().ended(run.name)
+    ended = service().ended(run.folder.name)
     message = (ended.message if ended is not None else "") or run.message
     steps = max(run.done.values(), default=0)
     words = f"{run.status.capitalize()} at step {steps:,} of {run.steps:,}. {message}".strip()
@@ -161,7 +161,7 @@ def _ended(run: Run) -> None:
         st.info(plain(words), icon=":material/info:")
     if run.resumable and st.button("Resume", key="race.resume", icon=":material/play_arrow:"):
         try:
-            open_run(service().resume(run.name).name)
+            open_run(service().resume(run.folder.name).name)
         except AklVizError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return

@@ -29,12 +29,14 @@ def opened() -> str | None:
 
 def comparison(run: Run) -> pd.DataFrame:
     """The history of a run and of those chosen beside it."""
-    frames = [run.history()]
+    runs = [run]
     for name in st.session_state.get(_COMPARED, []):
         try:
-            frames.append(service().run(name).history())
+            runs.append(service().run(name))
         except AklVizError:
             continue
+    # By their folders: a copied or moved run still has its old name inside.
+    frames = [one.history().assign(run=one.folder.name) for one in runs]
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
@@ -47,7 +49,7 @@ def listing(shown: str | None) -> None:
     st.subheader("Saved runs", anchor=False)
     frame = pd.DataFrame(
         {
-            "Run": [run.name for run in runs],
+            "Run": [run.folder.name for run in runs],
             "State": [run.status for run in runs],
             "Steps": [f"{max(run.done.values(), default=0):,} of {run.steps:,}" for run in runs],
             "Losses": [", ".join(run.losses) for run in runs],
@@ -57,7 +59,7 @@ def listing(shown: str | None) -> None:
     event = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="race.table", alt="Saved runs"
     )
-    others = [run.name for run in runs if run.name != shown]
+    others = [run.folder.name for run in runs if run.folder.name != shown]
     kept = [name for name in st.session_state.get(_COMPARED, []) if name in others]
     st.session_state[_COMPARED] = kept
     st.multiselect("Draw these runs into the curves above", others, key=_COMPARED, persist_state="session")
@@ -68,14 +70,15 @@ def listing(shown: str | None) -> None:
 
 def _actions(run: Run, shown: str | None) -> None:
     """Open and delete."""
+    name = run.folder.name
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.name != shown and st.button(f"Open {plain(run.name)}", key="race.show", icon=":material/visibility:"):
-            open_run(run.name)
+        if name != shown and st.button(f"Open {plain(name)}", key="race.show", icon=":material/visibility:"):
+            open_run(name)
             st.rerun()
         if st.button(
-            f"Delete {plain(run.name)}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
+            f"Delete {plain(name)}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
         ):
-            _confirm(run.name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
+            _confirm(name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
 
 
 @st.dialog("Delete this run?")
@@ -97,10 +100,8 @@ def inspect_links(run: Run) -> None:
     saved = {
         f"{loss}, step {step}": str(folder) for loss in run.losses for step, folder in run.checkpoints(loss).items()
     }
-    teacher = (
-        run.config.teacher if run.config is not None else str((run.meta.get("teacher") or {}).get("reference", ""))
-    )
-    if not saved or not teacher or teacher.startswith("toy:"):
+    teacher = run.teacher_reference
+    if not saved or not teacher or (run.config is not None and run.config.teacher.startswith("toy:")):
         return
     st.markdown("**Look closer** at a trained student, token by token")
     left, right, link = st.columns([1.3, 1.3, 1], vertical_alignment="bottom")

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.distill import DistillConfig
+from akl_viz.distill.atomic import make_folder, write_bytes
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.paths import runs_root
@@ -25,7 +26,6 @@ PREFIX = "race."
 _KIND = PREFIX + "text_kind"
 _FILE = PREFIX + "text_file"
 _LINK = PREFIX + "link"
-_LISTS = {"losses": "losses", "probe.watched": "numbers", "probe.prompts": "lines"}
 
 
 def configured() -> DistillConfig | None:
@@ -85,7 +85,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def _collected(text: str) -> dict[str, Any]:
-    """What the widgets hold; a setting without a widget keeps its default."""
+    """What the widgets hold; a setting without a widget has what the address said, or its default."""
     values = {name: st.session_state.get(PREFIX + name, value) for name, value in flat(DistillConfig()).items()}
     values["data.text"] = text
     if text == TOY_TEXT:
@@ -174,11 +174,9 @@ def _stored(name: str, data: bytes) -> Path:
     kind = name.rpartition(".")[2].lower()
     path = uploads() / f"{hashlib.sha256(data).hexdigest()[:16]}.{kind if kind in UPLOAD_TYPES else 'txt'}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if not path.exists():
-            partial = path.with_suffix(".partial")
-            partial.write_bytes(data)
-            partial.replace(path)
+            write_bytes(path, data)
     except OSError as error:
         raise InvalidInput(f"The file cannot be kept in {path.parent} ({error.strerror}): make room there.") from error
     return path

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.loss_spec import LossSpec
+from akl_viz.ui import permalink
 from akl_viz.ui.components.small_vocabulary import markup, script, style
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
 from akl_viz.ui.small_vocabulary.payload import payload
@@ -66,13 +67,9 @@ def _spec(sent: Mapping[str, Any]) -> str | None:
 
 
 def _publish(state: State) -> None:
-    """Put the state into the address, changing only what differs: each change is a message to the browser."""
+    """Put the state into the address."""
     for name, value in to_address(state).items():
-        if value is None:
-            if name in st.query_params:
-                del st.query_params[name]
-        elif st.query_params.get(name) != value:
-            st.query_params[name] = value
+        permalink.set_parameter(name, value)
 
 
 def _reproduce(found: Scene) -> None:

@@ -82,7 +82,7 @@ def stored() -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(STORED.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) and "losses" in found else None
 
 
 def _as_stored(found: Scene) -> bool:

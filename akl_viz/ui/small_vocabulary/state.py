@@ -14,9 +14,8 @@ from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import BOUNDARIES, Settings
 from akl_viz.ui.small_vocabulary.presets import MAX_TOKENS, MIN_TOKENS, PRESETS, REAL, rounded
+from akl_viz.ui.view import SCALES
 
-SCALES = ("linear", "log")
-"""Scale of the probability bars; default first."""
 MAX_NUMBER = 1e9
 _BETWEEN = "_"
 """Between the weights of an address: it needs no escape there."""

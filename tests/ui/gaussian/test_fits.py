@@ -9,7 +9,7 @@ import pytest
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.gaussian import optima_against_sd
 from akl_viz.ui.gaussian.fits import STORED, fitted, stored
-from akl_viz.ui.gaussian.payload import packed, payload
+from akl_viz.ui.gaussian.payload import RAN_OFF, packed, payload
 from akl_viz.ui.gaussian.state import GRIDS, State, checked
 from akl_viz.ui.gaussian.sweep import SDS, sweep, turns
 from akl_viz.ui.gaussian.verdict import covered, places, sentence
@@ -28,7 +28,7 @@ def unpacked(packed_array):
 
 
 def test_the_stored_opening_is_a_fresh_one():
-    kept, fresh = stored()["opening"], packed(fitted(State()))
+    kept, fresh = stored()["opening"], packed(fitted(State()), State().grids)
     assert kept["verdicts"] == fresh["verdicts"]
     assert kept["frames"] == fresh["frames"]
     for old, new in zip(kept["losses"], fresh["losses"], strict=True):
@@ -92,25 +92,34 @@ def test_covering_is_measured_in_the_students_own_shape():
 @pytest.mark.parametrize("preset", ["near", "three", "broad"])
 def test_every_target_has_a_sentence_and_a_payload_that_is_json(preset):
     state = checked({"preset": preset})
-    document = payload(state, packed(fitted(state)), 3)
+    document = payload(state, packed(fitted(state), state.grids), 3)
     assert json.loads(json.dumps(document, allow_nan=False))["numbers"]["verdicts"][0]["text"]
 
 
 def test_in_the_plane_every_start_ends_somewhere_and_paths_have_its_shape():
-    numbers = packed(fitted(State(preset="plane", grid="wide")))
+    numbers = packed(fitted(State(preset="plane", grid="wide")), ("wide",))
     for loss in numbers["losses"]:
         assert len(unpacked(loss["means"])) == numbers["starts"] * numbers["frames"] * 2
         assert sum(one["starts"] for one in loss["optima"]) == numbers["starts"]
 
 
-def test_parts_too_narrow_for_their_distance_are_refused_in_a_sentence():
-    parts = [[0, 0, 5, 5, 1], [100, 100, 5, 5, 1]]
-    with pytest.raises(InvalidInput, match="too narrow"):
-        fitted(checked({"preset": "plane", "parts": parts}))
+def test_a_grid_on_which_a_fit_runs_off_is_told_about_and_the_other_one_drawn():
+    state = checked({"preset": "modes", "parts": [[100, 2, 1], [0, 3.259, 0.01]]})
+    found = fitted(state)
+    assert list(found) == ["wide"]
+    numbers = packed(found, state.grids)
+    assert numbers["grid"] == "wide"
+    assert [row["text"] == RAN_OFF for row in numbers["verdicts"]] == [True, False]
+
+
+def test_fits_that_run_off_on_every_grid_are_refused_in_a_sentence(monkeypatch):
+    monkeypatch.setattr("akl_viz.ui.gaussian.fits._fit", lambda config: None)
+    with pytest.raises(InvalidInput, match="move the parts"):
+        fitted(State())
 
 
 def test_the_last_played_frame_stands_at_the_optimum():
-    numbers = packed(fitted(State()))
+    numbers = packed(fitted(State()), State().grids)
     for loss in numbers["losses"]:
         last = unpacked(loss["values"]).reshape(numbers["starts"], numbers["frames"])[:, -1]
         best = [loss["optima"][end]["value"] for end in unpacked(loss["ends"])]

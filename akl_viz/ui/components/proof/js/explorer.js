@@ -1,0 +1,164 @@
+// Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths, one message at a time.
+
+const GAP_MS = 60, LOST_MS = 4000, PLAY_MS = 33;
+const STEP = 6, LEAP = 30, OPENS_AT = 5;
+const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const NAMES = { teacher: "teacher p", start: "student's start" };
+
+class Explorer {
+  constructor(root, data, send) {
+    Object.assign(this, { root, send, seq: data.seq, at: null, held: null, shown: data.losses[0] });
+    this.build(data);
+    this.receive(data);
+  }
+
+  build(data) {
+    this.under = svg("g", {});
+    this.over = svg("g", {});
+    this.handles = { teacher: this.handle("teacher"), start: this.handle("start") };
+    this.plane = svg("svg", { class: "plane", viewBox: `0 0 ${SIDE + 2 * MARGIN} ${HIGH + 2 * MARGIN}`, role: "group",
+      "aria-label": "Simplex of three tokens" }, ...frame(), this.under, this.over, this.handles.start, this.handles.teacher);
+    this.choice = el("div", { class: "bar" });
+    this.range = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Step", oninput: () => { this.pause(); this.at = Number(this.range.value); this.drawStep(); } });
+    this.button = el("button", { type: "button", onclick: () => this.toggle() }, "Play");
+    this.where = el("span", {});
+    this.body = el("tbody", {});
+    this.live = el("small", { "aria-live": "polite" });
+    const heads = ["trained by", "t1", "t2", "t3", "total variation"].map((name) => el("th", { scope: "col" }, name));
+    this.root.replaceChildren(this.choice, el("div", { class: "two" }, this.plane,
+      el("div", { class: "sides" },
+        el("div", { class: "bar" }, this.button, this.range, this.where),
+        el("table", {}, el("thead", {}, el("tr", {}, ...heads)), this.body), this.live,
+        el("small", {}, "Drag the teacher or the start, or focus one and use the arrow keys (with Shift: larger steps). Grey arrows: where gradient descent moves a student under the chosen loss, length by the square root of the speed, one scale for all losses."))));
+    this.choose(data.losses[0]);
+  }
+
+  choose(loss) {
+    this.shown = loss;
+    this.choice.replaceChildren(el("span", { class: "name" }, "Arrows of"), segmented("Arrows of", (this.data?.losses || [loss]).map((key) => [key, key]), loss, (key) => { this.choose(key); this.drawField(); this.choice.querySelector(`[data-choice='${key}']`).focus(); }));
+  }
+
+  handle(side) {
+    const node = svg("g", { class: `handle ${side}`, tabindex: 0, role: "button", "data-handle": side,
+      onpointerdown: (event) => this.grab(event, side), onpointermove: (event) => this.drag(event, side),
+      onpointerup: () => this.drop(), onpointercancel: () => this.drop(), onkeydown: (event) => this.key(event, side) },
+      svg("circle", { class: "hit", r: 18 }), svg("circle", { class: "dot", r: 8 }),
+      svg("text", { x: 14, y: side === "teacher" ? -8 : 18 }, side === "teacher" ? "teacher" : "start"));
+    return node;
+  }
+
+  // An answer: drawn at once; its handles only where nothing newer was done here.
+  receive(data) {
+    if (data.seq >= this.seq) this.sentAt = null;
+    const latest = data.seq >= this.seq && !this.pending && this.held === null;
+    this.data = data;
+    if (latest || !this.state) this.state = { teacher: [...data.teacher], start: [...data.start] };
+    const last = data.paths[data.losses[0]].length - 1;
+    this.range.max = String(last);
+    this.at = Math.min(this.at ?? OPENS_AT, last);
+    this.choose(data.losses.includes(this.shown) ? this.shown : data.losses[0]);
+    this.drawField();
+    this.drawStep();
+    this.root.dataset.seq = String(data.seq);
+    this.flush();
+  }
+
+  drawField() {
+    const { data } = this;
+    this.under.replaceChildren(arrows(data.points, data.arrows[this.shown], fastestOf(data.arrows)), ...data.losses.map((loss) => pathOf(loss, data.paths[loss])));
+  }
+
+  drawStep() {
+    const { data, at, state } = this;
+    this.range.value = String(at);
+    this.range.setAttribute("aria-valuetext", `step ${at}`);
+    this.where.textContent = `step ${at}`;
+    this.over.replaceChildren(...data.losses.map((loss) => markOf(loss, data.paths[loss][at])));
+    this.body.replaceChildren(...data.losses.map((loss) => el("tr", { "data-loss": loss },
+      el("th", { scope: "row" }, el("span", { class: "loss" }, glyph(loss), loss)),
+      ...data.paths[loss][at].map((share, token) => el("td", {}, field(`${loss}.${token}`, share, share.toFixed(4)))),
+      el("td", {}, field(`${loss}.tvd`, data.tvd[loss][at])))));
+    for (const [side, node] of Object.entries(this.handles)) {
+      const [x, y] = placed(state[side]);
+      node.setAttribute("transform", `translate(${x} ${y})`);
+      node.setAttribute("aria-label", `${NAMES[side]}: ` + state[side].map((share, token) => `t${token + 1} ${share.toFixed(3)}`).join(", ") + ". Arrow keys move it.");
+    }
+    const stale = ["teacher", "start"].some((side) => state[side].some((share, token) => share !== data[side][token]));
+    for (const group of [this.under, this.over]) group.classList.toggle("stale", stale);
+  }
+
+  grab(event, side) {
+    event.preventDefault();
+    this.handles[side].setPointerCapture(event.pointerId);
+    this.handles[side].focus();
+    this.held = side;
+  }
+
+  drag(event, side) {
+    if (this.held !== side) return;
+    const box = this.plane.getBoundingClientRect(), scale = (SIDE + 2 * MARGIN) / box.width;
+    this.move(side, shares([(event.clientX - box.left) * scale, (event.clientY - box.top) * scale]));
+  }
+
+  drop() {
+    if (this.held === null) return;
+    this.held = null;
+    this.pending = true;
+    this.flush();
+  }
+
+  key(event, side) {
+    const direction = DIRECTIONS[event.key];
+    if (!direction) return;
+    event.preventDefault();
+    const by = event.shiftKey ? LEAP : STEP, [x, y] = placed(this.state[side]);
+    this.move(side, shares([x + by * direction[0], y + by * direction[1]]));
+  }
+
+  move(side, value) {
+    this.state[side] = value;
+    this.drawStep();
+    this.live.textContent = `${NAMES[side]}: ${value.map((share) => share.toFixed(3)).join(", ")}`;
+    this.pending = true;
+    this.flush();
+  }
+
+  flush() {
+    if (!this.pending) return;
+    clearTimeout(this.timer);
+    const now = performance.now();
+    const waiting = this.sentAt === null || this.sentAt === undefined ? 0 : LOST_MS - (now - this.sentAt);
+    const wait = Math.max(waiting, GAP_MS - (now - (this.lastSent ?? -Infinity)));
+    if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
+    this.pending = false;
+    this.seq += 1;
+    this.sentAt = this.lastSent = now;
+    this.send({ ...this.state, seq: this.seq, settled: this.held === null });
+  }
+
+  toggle() {
+    if (this.player) return this.pause();
+    const last = Number(this.range.max);
+    if (this.at >= last) this.at = 0;
+    this.button.textContent = "Pause";
+    const began = performance.now() - this.at * PLAY_MS;
+    const tick = (now) => {
+      this.at = Math.max(0, Math.min(last, Math.floor((now - began) / PLAY_MS)));
+      this.drawStep();
+      if (this.at >= last) this.pause();
+      else this.player = requestAnimationFrame(tick);
+    };
+    this.player = requestAnimationFrame(tick);
+  }
+
+  pause() {
+    cancelAnimationFrame(this.player);
+    this.player = null;
+    this.button.textContent = "Play";
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.pause();
+  }
+}

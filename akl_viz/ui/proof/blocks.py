@@ -1,0 +1,142 @@
+"""The four blocks of the page. Each is a fragment: what a person changes in one runs that one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from akl_viz.figures.proof import (
+    cosine_figure,
+    depth_figure,
+    hessian_figure,
+    key_html,
+    phi_figure,
+    plateau_figure,
+)
+from akl_viz.ui.components.proof import markup, script, style
+from akl_viz.ui.proof import numbers, tables, words
+from akl_viz.ui.proof import state as chosen
+from akl_viz.ui.proof.controls import SIMPLEX, current, key, publish, take_handles
+from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, TEACHERS
+from akl_viz.ui.results import theme
+
+_COMPONENT = st.components.v2.component("akl_simplex", html=markup(), css=style(), js=script(), isolate_styles=True)
+_SHARED_NAMES = {"forward_kl": "w = 1: KL(T‖S)", "reverse_kl": "w = 0: KL(S‖T)"}
+
+
+@st.fragment
+def phi_block() -> None:
+    """phi(r) for a weight."""
+    st.subheader("1 · One increasing curve", anchor=False)
+    st.slider("w, weight of KL(T‖S) in the mix", 0.0, 1.0, step=0.05, **key("weight"))
+    now = current()
+    publish()
+    found = numbers.phi(now)
+    curves = {"forward_kl": found["forward"], "reverse_kl": found["reverse"], "mixed_kl": found["mix"]}
+    names = _SHARED_NAMES | {"mixed_kl": f"w = {now.weight:g}: the mix"}
+    figure = phi_figure(found["ratios"], curves, names, theme())
+    figure.update_layout(showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    _chart(figure, "phi", f"φ(r) against r for w = {now.weight:g}, rising from left to right.")
+    _told(words.phi(found, now.weight))
+    _reproduce("phi", [chosen.phi_command(now)], lambda: tables.phi(found))
+
+
+@st.fragment
+def simplex_block() -> None:
+    """Flows and paths over three tokens."""
+    st.subheader("2 · Every loss flows to the teacher", anchor=False)
+    st.segmented_control(
+        "Optimiser of the paths", list(OPTIMISERS), required=True,
+        format_func=lambda name: f"{name}, lr {OPTIMISERS[name]:g}", **key("optimiser"),
+    )  # fmt: skip
+    seq = take_handles()
+    now = current()
+    publish()
+    found = numbers.simplex(now)
+    data: dict[str, Any] = {"seq": seq, "teacher": list(now.teacher), "start": list(now.start), "losses": list(LOSSES)}
+    data |= {name: found[name] for name in ("points", "arrows", "paths", "tvd")}
+    _COMPONENT(key=SIMPLEX, data=data, default={"view": None}, on_view_change=_nothing)
+    _told(words.simplex(found, now))
+    commands = [chosen.field_command(now), chosen.paths_command(now)]
+    _reproduce("simplex", commands, lambda: tables.simplex(found))
+
+
+@st.fragment
+def plateau_block() -> None:
+    """A mode that the student dropped."""
+    st.subheader("3 · A dropped mode: the plateau the proof allows", anchor=False)
+    st.slider("Depth G: the left mode's logits are lowered by", DEPTHS[0], DEPTHS[-1], **key("depth"))
+    now = current()
+    publish()
+    found = numbers.plateau()
+    place = DEPTHS.index(now.depth)
+    st.html(key_html(LOSSES, theme()))
+    curves, depths = st.columns(2), st.columns(2)
+    for optimiser, column, below in zip(OPTIMISERS, curves, depths, strict=True):
+        part = found[optimiser]
+        label = f"{optimiser}, lr {OPTIMISERS[optimiser]:g}"
+        with column:
+            st.markdown(f"**{label}: the way from depth {now.depth}**")
+            drawn = {loss: part["curves"][loss][place] for loss in LOSSES}
+            figure = plateau_figure(part["steps"], drawn, numbers.THRESHOLD, theme())
+            _chart(figure, f"plateau.{optimiser}", f"Total variation against the step under {label}.")
+        with below:
+            st.markdown(f"**{label}: steps until TV < {numbers.THRESHOLD:g}, by depth**")
+            figure = depth_figure(DEPTHS, part["reached"], numbers.LIMIT, now.depth, theme())
+            _chart(figure, f"depth.{optimiser}", f"Steps to the threshold against the depth under {label}.")
+    _told(words.plateau(found, now.depth))
+    commands = [chosen.plateau_command(now, optimiser) for optimiser in OPTIMISERS]
+    _reproduce("plateau", commands, lambda: tables.plateau(found))
+
+
+@st.fragment
+def late_block() -> None:
+    """Both KLs near the optimum."""
+    st.subheader("4 · Near the end they are one loss", anchor=False)
+    target, seed = st.columns([2, 1])
+    target.segmented_control(
+        "Teacher", list(TEACHERS), required=True, format_func=TEACHERS.__getitem__, **key("target")
+    )
+    seed.number_input(
+        "Seed of the direction", 0, chosen.LAST_SEED, help="The error is one random direction of logits.", **key("seed")
+    )
+    now = current()
+    publish()
+    found = numbers.late(now)
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Gradients of KL(T‖S) and KL(S‖T)**")
+        _chart(cosine_figure(found["distances"], found["cosine"], theme()), "cosine", "Cosine against the distance.")
+    with right:
+        st.markdown("**Hessians of KL(T‖S) and KL(S‖T)**")
+        figure = hessian_figure(found["distances"], found["hessian_distance"], theme())
+        _chart(figure, "hessian", "Relative difference of the Hessians against the distance.")
+    _told(words.late(found))
+    _reproduce("late", [chosen.late_command(now)], lambda: tables.late(found))
+
+
+def _chart(figure: Any, name: str, alt: str) -> None:
+    options = {"displaylogo": False, "toImageButtonOptions": {"filename": f"proof-{name}", "format": "svg"}}
+    st.plotly_chart(figure, key=f"proof.chart.{name}", theme=None, alt=alt, config=options)
+
+
+def _told(sentences: tuple[str, str]) -> None:
+    """What the block shows and what it does not."""
+    shows, not_shown = sentences
+    st.markdown(f"**Shows:** {shows}\n\n**Does not show:** {not_shown}")
+
+
+def _reproduce(name: str, commands: Sequence[str], table: Callable[[], pd.DataFrame]) -> None:
+    with st.expander("Show the command"):
+        st.code("\n".join(commands), language="bash", wrap_lines=True)
+    st.download_button(
+        "CSV", lambda: table().to_csv(index=False, lineterminator="\n"), f"proof-{name}.csv", "text/csv",
+        key=f"proof.csv.{name}", on_click="ignore", icon=":material/download:",
+    )  # fmt: skip
+
+
+def _nothing() -> None:
+    """Streamlit keeps a state value only where a callback is registered for it."""

@@ -1,0 +1,65 @@
+"""The widgets of the page's blocks. Each is named after a choice, so that an address can fill it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import streamlit as st
+
+from akl_viz.ui import permalink
+from akl_viz.ui.proof.state import State, Three, from_address, three, to_address
+
+PREFIX = "proof."
+SIMPLEX = PREFIX + "explorer"
+_LINK = PREFIX + "link"
+_HANDLES = PREFIX + "handles"
+
+
+def key(name: str) -> dict[str, Any]:
+    """Name and persistence of a widget."""
+    return {"key": PREFIX + name, "persist_state": "session"}
+
+
+def restore() -> None:
+    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
+    known = to_address(State())
+    given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
+    if given and given != st.session_state.get(_LINK):
+        found = from_address(given)
+        st.session_state[_LINK] = given
+        for name, value in asdict(found).items():
+            st.session_state[PREFIX + name] = value
+    for name, value in asdict(State()).items():
+        st.session_state.setdefault(PREFIX + name, value)
+
+
+def current() -> State:
+    """What the widgets and the handles hold now."""
+    values = {name: st.session_state[PREFIX + name] for name in asdict(State())}
+    return replace(State(), **values)
+
+
+def publish() -> None:
+    """Put the choices into the address; what is at its default is left out."""
+    found = to_address(current())
+    st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
+    for name, text in found.items():
+        permalink.set_parameter(name, text)
+
+
+def take_handles() -> int:
+    """Keep where the browser moved the two handles, if it sent anything well formed; returns its message's number."""
+    component = st.session_state.get(SIMPLEX)
+    view = component.get("view") if isinstance(component, Mapping) else None
+    seq = view.get("seq") if isinstance(view, Mapping) else None
+    if not isinstance(view, Mapping) or not isinstance(seq, int) or isinstance(seq, bool):
+        return 0
+    if st.session_state.get(_HANDLES) != seq:
+        st.session_state[_HANDLES] = seq
+        for name in ("teacher", "start"):
+            place: Three | None = three(view.get(name))
+            if place is not None:
+                st.session_state[PREFIX + name] = place
+    return seq
