@@ -17,7 +17,6 @@ NAMES = (
     "first_paint",
     "interaction",
     "distill_cost",
-    "race_page",
     "race_evidence",
     "toys_cost",
 )

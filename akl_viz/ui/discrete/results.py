@@ -25,7 +25,7 @@ from akl_viz.ui.jobs import Job, Worker
 STORED = DATA / "toys" / "discrete.npz"
 """The result the page opens with, so that it is there before torch is imported."""
 KEPT = 12
-UNWATCHED_SECONDS = 8.0
+UNWATCHED_SECONDS = 150.0
 DECADES = 12
 """Powers of ten below 1 that a drawn probability keeps; smaller ones are drawn at the bottom."""
 FULL = 65535

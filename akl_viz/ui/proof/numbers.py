@@ -119,6 +119,7 @@ def _simplex(teacher: Three, start: Three, optimiser: str) -> Numbers:
     }
 
 
+@st.cache_data(show_spinner=False)
 def _plateau() -> Numbers:
     """Every depth of the slider at once; minutes of nothing but steps are kept as CURVE_POINTS points."""
     import_libraries()

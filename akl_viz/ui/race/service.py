@@ -113,9 +113,10 @@ class RaceService:
             InvalidInput: there is no such run, it goes on already, or nothing is left to do.
         """
         run = self.run(name)
-        if not run.resumable or run.config is None or self.find(name) is not None:
-            raise InvalidInput(f"The run {name} cannot be resumed: it is going on, it is done, or it is not ours.")
         with self._lock:
+            going = any(race.name == name and race.active for race in self._races)
+            if not run.resumable or run.config is None or going:
+                raise InvalidInput(f"The run {name} cannot be resumed: it is going on, it is done, or it is not ours.")
             race = Race(run.folder, run.config, resume=True)
             self._races.append(race)
             self._work.notify_all()

@@ -1,0 +1,190 @@
+"""Handles follow at once and paths become the command's; sliders, playing, address, keyboard."""
+
+import csv
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+
+import pytest
+
+from tests.browser_fixtures import ROOT, settled
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PATIENCE_MS = 90_000
+SAME = 1e-10
+"""Relative: the page keeps twelve significant digits."""
+ANSWER_MS = """
+async (handle) => {
+  const root = handle.closest('.akl');
+  const before = root.dataset.seq;
+  const started = performance.now();
+  handle.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }));
+  while (root.dataset.seq === before) await new Promise(requestAnimationFrame);
+  return performance.now() - started;
+}
+"""
+"""From the key to the frame in which the new paths are drawn."""
+
+
+def opened(open_page, app, query="", **options):
+    page = open_page(f"{app}/proof{query}", **options)
+    page.locator(".simplex [data-field='forward_kl.tvd']").wait_for(timeout=PATIENCE_MS)
+    page.locator(".st-key-proof-chart-hessian .js-plotly-plot").wait_for(timeout=PATIENCE_MS)
+    settled(page)
+    return page
+
+
+def handle(page, side):
+    return page.locator(f"[data-handle='{side}']")
+
+
+def answered(page):
+    """Wait until the paths are those of the handles."""
+    page.wait_for_timeout(300)
+    page.locator(".simplex .stale").first.wait_for(state="detached", timeout=PATIENCE_MS)
+    settled(page)
+
+
+def shown(page, field):
+    return float(page.locator(f"[data-field='{field}']").get_attribute("data-value"))
+
+
+def commands(page, place):
+    page.get_by_text("Show the command").nth(place).click()
+    code = page.get_by_test_id("stCode").first
+    code.wait_for()
+    found = [shlex.split(line) for line in code.inner_text().strip().splitlines()]
+    page.get_by_text("Show the command").nth(place).click()
+    return found
+
+
+def python(words):
+    assert words[:2] == ["python", "-c"]
+    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def scrub_to(page, step):
+    page.get_by_role("slider", name="Step").evaluate(
+        "(node, step) => { node.value = step; node.dispatchEvent(new Event('input', { bubbles: true })); }", step
+    )
+
+
+def dragged(page, side, by):
+    box = handle(page, side).locator(".dot").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for share in (0.25, 0.5, 1.0):
+        page.mouse.move(x + share * by[0], y + share * by[1])
+    page.mouse.up()
+    answered(page)
+
+
+def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_page):
+    page = opened(open_page, app)
+    before = shown(page, "akl.tvd")
+    dragged(page, "teacher", (90, -40))
+    dragged(page, "start", (-30, 60))
+    assert shown(page, "akl.tvd") != before
+    paths = python(commands(page, 1)[1])
+    for step in (0, 5, 200):
+        scrub_to(page, step)
+        for loss, path in paths.items():
+            assert [shown(page, f"{loss}.{token}") for token in range(3)] == pytest.approx(path[step], rel=SAME)
+
+
+def test_a_handle_follows_the_pointer_without_the_server(app, open_page):
+    page = opened(open_page, app)
+    page.evaluate("WebSocket.prototype.send = () => {}")
+    before = handle(page, "teacher").get_attribute("transform")
+    box = handle(page, "teacher").locator(".dot").bounding_box()
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] - 40)
+    assert handle(page, "teacher").get_attribute("transform") != before
+    assert page.locator(".simplex .stale").count() > 0
+    page.mouse.up()
+
+
+def test_arrow_keys_move_a_handle_and_the_address_keeps_it(app, open_page):
+    page = opened(open_page, app)
+    handle(page, "start").focus()
+    label = handle(page, "start").get_attribute("aria-label")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert handle(page, "start").get_attribute("aria-label") != label
+    answered(page)
+    page.wait_for_url("**q=*")
+    again = opened(open_page, app, "?" + page.url.partition("?")[2], fresh=True)
+    assert handle(again, "start").get_attribute("aria-label") == handle(page, "start").get_attribute("aria-label")
+    assert shown(again, "reverse_kl.tvd") == shown(page, "reverse_kl.tvd")
+
+
+def test_the_time_from_a_key_to_its_paths(app, open_page, record_property):
+    page = opened(open_page, app)
+    dragged(page, "start", (10, 10))
+    measured = [handle(page, "teacher").evaluate(ANSWER_MS) for _ in range(9)]
+    median, worst = statistics.median(measured), max(measured)
+    record_property("drag_to_paths_ms", f"median {median:.0f}, worst {worst:.0f}, n 9")
+    print(f"\nkey to paths: median {median:.0f} ms, worst {worst:.0f} ms, n = 9")  # noqa: T201
+    assert len(set(measured)) > 1
+
+
+def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):
+    page = opened(open_page, app)
+    start = shown(page, "forward_kl.tvd")
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(600)
+    page.get_by_role("button", name="Pause").click()
+    assert shown(page, "forward_kl.tvd") < start
+    kept = page.get_by_role("slider", name="Step").input_value()
+    page.wait_for_timeout(300)
+    assert page.get_by_role("slider", name="Step").input_value() == kept
+
+
+def test_the_arrows_are_those_of_the_chosen_loss(app, open_page):
+    page = opened(open_page, app)
+    before = page.locator(".simplex .arrow").get_attribute("d")
+    page.locator(".simplex [data-choice='reverse_kl']").click()
+    assert page.locator(".simplex .arrow").get_attribute("d") != before
+
+
+def test_the_depth_and_the_weight_change_the_sentences(app, open_page, command, tmp_path):
+    page = opened(open_page, app)
+    page.get_by_text("KL(T‖S) took 534 steps and KL(S‖T) more than 20,000 steps").wait_for()
+    depth = page.get_by_role("slider", name="Depth G")
+    depth.focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowLeft")
+    page.get_by_text("from depth 3,").wait_for(timeout=PATIENCE_MS)
+    settled(page)
+    for words in commands(page, 2):
+        document = json.loads(command(words[1:]))
+        steps = {run["loss"]: run["steps"] for run in document["runs"]}
+        told = f"under {document['optimizer']}, KL(T‖S) took {steps['forward_kl']:,} steps and KL(S‖T) {steps['reverse_kl']:,} steps"
+        assert page.get_by_text(told).count() == 1
+    weight = page.get_by_role("slider", name="w, weight of KL(T‖S)")
+    weight.focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("for w = 0.55, φ rises at every point drawn").wait_for(timeout=PATIENCE_MS)
+    page.wait_for_url("**w=0.55*")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV").first.click()
+    waiting.value.save_as(tmp_path / "phi.csv")
+    with (tmp_path / "phi.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    ratios, (curve,) = python(commands(page, 0)[0])
+    assert [float(row["r"]) for row in rows] == pytest.approx(ratios, rel=SAME)
+    assert [float(row["phi"]) for row in rows] == pytest.approx(curve, rel=SAME, abs=SAME)
+
+
+def test_a_hostile_address_opens_the_default_view(app, open_page):
+    page = opened(open_page, app, "?w=nan&p=0_0_0&q=%3Cscript%3E&optimiser=x&depth=-1&target=..&seed=1e9")
+    page.get_by_text("for w = 0.5,").wait_for()
+    page.get_by_text("from depth 10,").wait_for()
+    assert "t1 0.600" in handle(page, "teacher").get_attribute("aria-label")
+    assert page.get_by_test_id("stAlert").count() == 0
