@@ -1,4 +1,4 @@
-"""Take the screenshots of docs/screenshots: every page, light and dark, and the inspector at phone width."""
+"""Take the screenshots of docs/screenshots: every page, or those named, light and dark, wide and at phone width."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def take(browser: Browser, url: str, scheme: str, width: int, path: Path) -> Non
     context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(url)
-    page.locator(".akl").first.wait_for(timeout=60_000)
+    page.locator(".akl, .js-plotly-plot").first.wait_for(timeout=90_000)
     page.wait_for_timeout(3_000)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(int(height) + 20, 5_000)})
@@ -42,7 +42,8 @@ def main() -> None:
     ):
         app.wait()
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
-        for row in PAGES:
+        wanted = set(sys.argv[1:]) or {row.key for row in PAGES}
+        for row in (row for row in PAGES if row.key in wanted):
             for scheme in ("light", "dark"):
                 for suffix, width in WIDTHS.items():
                     address = f"{app.address}/{'' if row.default else row.url_path}"

@@ -14,7 +14,7 @@ blocks.phi_block()
 blocks.simplex_block()
 blocks.plateau_block()
 blocks.late_block()
-st.caption("The address of this page holds the whole view: copy it to share it.")
+st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")
 
 # Explanation
 st.divider()

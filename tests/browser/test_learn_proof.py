@@ -54,7 +54,7 @@ def shown(page, field):
 
 def commands(page, place):
     page.get_by_text("Show the command").nth(place).click()
-    code = page.get_by_test_id("stCode").first
+    code = page.get_by_test_id("stCode").nth(place)
     code.wait_for()
     found = [shlex.split(line) for line in code.inner_text().strip().splitlines()]
     page.get_by_text("Show the command").nth(place).click()
@@ -74,6 +74,7 @@ def scrub_to(page, step):
 
 
 def dragged(page, side, by):
+    page.locator(".simplex svg.plane").scroll_into_view_if_needed()
     box = handle(page, side).locator(".dot").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
@@ -101,6 +102,7 @@ def test_a_handle_follows_the_pointer_without_the_server(app, open_page):
     page = opened(open_page, app)
     page.evaluate("WebSocket.prototype.send = () => {}")
     before = handle(page, "teacher").get_attribute("transform")
+    page.locator(".simplex svg.plane").scroll_into_view_if_needed()
     box = handle(page, "teacher").locator(".dot").bounding_box()
     page.mouse.move(box["x"] + 8, box["y"] + 8)
     page.mouse.down()
@@ -165,7 +167,8 @@ def test_the_depth_and_the_weight_change_the_sentences(app, open_page, command, 
     for words in commands(page, 2):
         document = json.loads(command(words[1:]))
         steps = {run["loss"]: run["steps"] for run in document["runs"]}
-        told = f"under {document['optimizer']}, KL(T‖S) took {steps['forward_kl']:,} steps and KL(S‖T) {steps['reverse_kl']:,} steps"
+        counts = f"KL(T‖S) took {steps['forward_kl']:,} steps and KL(S‖T) {steps['reverse_kl']:,} steps"
+        told = f"under {document['optimizer']}, {counts}"
         assert page.get_by_text(told).count() == 1
     weight = page.get_by_role("slider", name="w, weight of KL(T‖S)")
     weight.focus()

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 
 import pytest
@@ -34,10 +35,17 @@ def whole(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def processes():
-    """Children of a server that has imported everything and has no threads: each starts at once."""
+    """Children of a server that has imported everything and has no threads: each starts at once.
+
+    A child runs the file of __main__ again, and Streamlit's AppTest leaves the file of its page there.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["akl_viz.distill.engine", "transformers.models.llama.modeling_llama", "pandas"])
-    return context
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
+    yield context
+    if file is not None:
+        main.__file__ = file
 
 
 def started(folder) -> bool:

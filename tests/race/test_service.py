@@ -50,7 +50,7 @@ def test_a_paused_run_holds_still_until_it_may_go_on(races):
 
 
 def test_a_stopped_run_goes_on_where_it_was_in_a_new_server(races, tmp_path):
-    race = races.start(toy_config(steps=60, checkpoint_every=5))
+    race = races.start(toy_config(steps=300, checkpoint_every=5))
     wait_for(lambda: race.latest and min(one.step for one in race.latest.values()) >= 3)
     races.stop(race)
     wait_for(lambda: not race.active)

@@ -24,7 +24,7 @@ def experiment() -> None:
     with st.container():
         result, current = result_for(now)
         if result is not None:
-            st.caption(f"{'Shown' if current else 'Still shown'}: {plain(_summary(result))}")
+            _small(f"{'Shown' if current else 'Still shown'}: {plain(_summary(result))}")
     publish(now)
     if result is None:
         return
@@ -88,7 +88,7 @@ def _findings(result: LowRankResult) -> None:
     told = findings.sentences(result, int(rank or ranks[0]))
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in told))
     if result.config.seeds == 1:
-        st.caption("One seed says little, as the interval shows: take more.")
+        _small("One seed says little, as the interval shows: take more.")
     with st.expander("All ranks as a table"):
         st.dataframe(findings.table(result), hide_index=True, alt="Entropy difference by loss and rank, with counts.")
 
@@ -98,13 +98,13 @@ def _reproduce(result: LowRankResult) -> None:
     config: LowRankConfig | None = None if _is_stored(result) else result.config
     with st.expander("Show the command"):
         st.code(command(config), language="bash", wrap_lines=True)
-        st.caption("Prints every measure of every loss, rank and seed, and the findings, as JSON at full precision.")
+        _small("Prints every measure of every loss, rank and seed, and the findings, as JSON at full precision.")
         if config is None:
-            st.caption("`akl-viz toy lowrank --preset capacity --json` computes it anew: a few minutes on one core.")
+            _small("`akl-viz toy lowrank --preset capacity --json` computes it anew: a few minutes on one core.")
     with st.container(horizontal=True, vertical_alignment="center"):
         _download("Seeds, CSV", result.frame(), "capacity-seeds.csv")
         _download("Means and intervals, CSV", findings.drawn(result)[0], "capacity-means.csv")
-    st.caption("The address of this page holds the choices: copy it to share them.")
+    _small("The address of this page holds the choices: copy it to share them.")
 
 
 def _download(label: str, frame: pd.DataFrame, name: str) -> None:
@@ -112,3 +112,8 @@ def _download(label: str, frame: pd.DataFrame, name: str) -> None:
         label, lambda: frame.to_csv(index=False, lineterminator="\n"), name, "text/csv",
         key=f"capacity.download.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip
+
+
+def _small(text: str) -> None:
+    """A remark in small type; the grey of Streamlit's captions is too pale to read on white (4.4 to 1)."""
+    st.markdown(f":small[{text}]")
