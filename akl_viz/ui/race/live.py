@@ -51,9 +51,9 @@ def show_stored() -> Run:
     """The run that comes with the app, so that a first visit sees what a run gives."""
     run = open_run_folder(STORED)
     st.subheader("A run to begin with", anchor=False)
-    st.caption(
-        f"{run.steps} steps of {len(run.losses)} losses on the bundled pair, one seed. Start a run of your own above; "
-        "the same command gives these curves again."
+    st.markdown(
+        f":small[{run.steps} steps of {len(run.losses)} losses on the bundled pair, one seed. Start a run of your own "
+        "above; the same command gives these curves again.]"
     )
     curves(run)
     moment(run, key="race.moment.stored")
