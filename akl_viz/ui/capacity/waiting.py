@@ -75,7 +75,7 @@ def _offer(config: LowRankConfig) -> None:
     students = len(config.losses) * len(config.ranks) * config.seeds
     size = f"{config.contexts} contexts and {config.tokens} tokens, {config.steps:,} steps each"
     words.markdown(f":gray[{students:,} students over {size}.]")
-    if button.button("Run", key="capacity.run", type="primary", icon=":material/play_arrow:", width="stretch"):
+    if button.button("Run", key="capacity.run", icon=":material/play_arrow:", width="stretch"):
         st.session_state[_JOB] = (config, runs().start(config, _watcher()))
         st.rerun()
 

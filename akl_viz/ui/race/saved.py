@@ -84,7 +84,7 @@ def _actions(run: Run, shown: str | None) -> None:
 @st.dialog("Delete this run?")
 def _confirm(name: str, size: int) -> None:
     st.write(f"{plain(name)} with its checkpoints and curves, {size / 1e6:.1f} MB, will be gone for good.")
-    if st.button("Delete", key="race.delete.sure", type="primary"):
+    if st.button("Delete", key="race.delete.sure"):
         try:
             delete_run(service().root, name)
         except AklVizError as error:

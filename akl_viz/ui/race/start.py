@@ -28,9 +28,7 @@ def open_run(name: str | None) -> None:
 def start_row(config: DistillConfig | None) -> None:
     """Estimate, start button and command."""
     button, words = st.columns([1, 3], vertical_alignment="center")
-    pressed = button.button(
-        "Start", key="race.start", type="primary", icon=":material/flag:", disabled=config is None, width="stretch"
-    )
+    pressed = button.button("Start", key="race.start", icon=":material/flag:", disabled=config is None, width="stretch")
     if config is None:
         return
     words.markdown(f":gray[{_cost(config)}]")
