@@ -5,31 +5,12 @@ python examples/train_with_trainer.py --loss akl --steps 40
 
 from __future__ import annotations
 
-import argparse
-import tempfile
-
 from austen import token_windows
+from before_and_after import before_and_after
 from transformers import TrainingArguments
 
-from akl_viz.errors import AklVizError
 from akl_viz.integrations.hf import DistillationTrainer
 from akl_viz.models import load_checkpoint
-
-
-def main() -> None:
-    """Train and print the evaluation before and after."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--loss", default="akl", help="any row of the table, e.g. forward_kl or akl:mu=0.6")
-    parser.add_argument("--steps", type=int, default=40)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            trainer = make_trainer(chosen.loss, chosen.steps, folder)
-        except AklVizError as error:
-            parser.error(str(error))
-        before = trainer.evaluate()["eval_loss"]
-        trainer.train()
-        print(f"{chosen.loss} on held-out text: before {before:.4f}, after {trainer.evaluate()['eval_loss']:.4f} nats")
 
 
 def make_trainer(loss: str, steps: int, folder: str) -> DistillationTrainer:
@@ -62,4 +43,4 @@ def make_trainer(loss: str, steps: int, folder: str) -> DistillationTrainer:
 
 
 if __name__ == "__main__":
-    main()
+    before_and_after(make_trainer, __doc__, steps=40)

@@ -9,17 +9,15 @@ from one static method, so a short subclass is all it needs.
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from typing import Any
 
 import torch
 from austen import token_windows
+from before_and_after import before_and_after
 from datasets import Dataset
 from trl.experimental.gkd import GKDConfig, GKDTrainer
 
 from akl_viz.divergences import distillation_loss, get
-from akl_viz.errors import AklVizError
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
 
@@ -62,22 +60,6 @@ def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
     }
 
 
-def main() -> None:
-    """Train and print the evaluation before and after."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--loss", default="akl", help="any row of the table, e.g. forward_kl or akl:mu=0.6")
-    parser.add_argument("--steps", type=int, default=20)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            trainer = make_trainer(chosen.loss, chosen.steps, folder)
-        except AklVizError as error:
-            parser.error(str(error))
-        before = trainer.evaluate()["eval_loss"]
-        trainer.train()
-        print(f"{chosen.loss} on held-out text: before {before:.4f}, after {trainer.evaluate()['eval_loss']:.4f} nats")
-
-
 def make_trainer(loss: str, steps: int, folder: str) -> GKDTrainer:
     """A trainer on windows of the bundled novel."""
     trainer_class = gkd_with(loss)
@@ -109,4 +91,4 @@ def make_trainer(loss: str, steps: int, folder: str) -> GKDTrainer:
 
 
 if __name__ == "__main__":
-    main()
+    before_and_after(make_trainer, __doc__, steps=20)

@@ -12,7 +12,8 @@ _SCRIPTS = (
     *(_SHARED / "js" / f"{name}.js" for name in ("format", "dom", "model")),
     *(_SHARED / "discrete" / "js" / f"{name}.js" for name in ("scales", "player")),
     *(_HERE / "js" / f"{name}.js" for name in ("mixture", "line", "plane", "handles", "controls", "tables")),
-    *(_HERE / "js" / f"{name}.js" for name in ("explorer", "host")),
+    _HERE / "js" / "explorer.js",
+    _SHARED / "js" / "host_explorer.js",
 )
 _STYLES = (_SHARED / "css" / "base.css", _HERE / "css" / "gaussian.css")
 

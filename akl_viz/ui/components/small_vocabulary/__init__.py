@@ -12,7 +12,8 @@ _SCRIPTS = (
     _SHARED / "js" / "format.js",
     _SHARED / "js" / "dom.js",
     _SHARED / "js" / "model.js",
-    *(_HERE / "js" / f"{name}.js" for name in ("shares", "bars", "losses", "heads", "controls", "explorer", "host")),
+    *(_HERE / "js" / f"{name}.js" for name in ("shares", "bars", "losses", "heads", "controls", "explorer")),
+    _SHARED / "js" / "host_explorer.js",
 )
 _STYLES = (_SHARED / "css" / "base.css", _HERE / "css" / "small_vocabulary.css")
 
