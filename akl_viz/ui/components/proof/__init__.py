@@ -11,7 +11,7 @@ _SHARED = _HERE.parent
 _SCRIPTS = (
     *(_SHARED / "js" / f"{name}.js" for name in ("format", "dom")),
     *(_HERE / "js" / f"{name}.js" for name in ("triangle", "explorer")),
-    _SHARED / "small_vocabulary" / "js" / "host.js",
+    _SHARED / "js" / "host_explorer.js",
 )
 _STYLES = (_SHARED / "css" / "base.css", _HERE / "css" / "simplex.css")
 
