@@ -170,3 +170,9 @@ _ROWS = (
 
 METRICS: dict[str, Metric] = {row.key: row for row in _ROWS}
 DEFAULT_METRIC = "probability_difference"
+_VARIANTS = {"akl:direction=reversed": "reversed AKL"}
+
+
+def loss_name(loss: str) -> str:
+    """The shortest name of a loss as sentences and legends have it; one without a name is its own specification."""
+    return METRICS[loss].short if loss in METRICS else _VARIANTS.get(loss, loss)

@@ -1,7 +1,9 @@
-"""What a page that watches costs a run: tokens per second with the race page open against the command line alone.
+"""What a page that watches costs a run, and what a run costs a page.
 
 The same configuration runs in turns in the app, with a browser on the race page, and in `akl-viz distill`. A run's own
-history says how many tokens it trained on in how many seconds, measurements and checkpoints not counted.
+history says how many tokens it trained on in how many seconds, measurements and checkpoints not counted. Then a run of
+the default pair goes on in one tab: how long from Stop to the page saying so, and, on the learn pages in another tab,
+from a key on a slider to the frame with the numbers of the server's answer.
 """
 
 from __future__ import annotations
@@ -29,6 +31,26 @@ STEPS, REPEATS, QUICK_REPEATS = 40, 5, 2
 PAGE_BAR = 1 / 0.85
 """Time per token with the page over that without: at least 85 % of the throughput."""
 STOP_BAR_MS = 1_500.0
+ANSWER_BAR_MS = 1_000.0
+ANSWERS, QUICK_ANSWERS = 30, 10
+PAUSE_MS = 300
+"""Between two moves of a slider."""
+SLIDERS = {
+    "divergences": (".slide.student[data-token='1']", "[data-field='shown.value']"),
+    "gaussian": (".grip[role='slider']", "[data-field='value.reverse_kl.0']"),
+}
+"""Learn page -> the slider that is moved, and what stands on the page once it is filled."""
+ANSWER = """
+async (slider) => {
+  const root = slider.closest('.akl');
+  const before = root.dataset.seq;
+  const started = performance.now();
+  slider.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }));
+  while (root.dataset.seq === before) await new Promise(requestAnimationFrame);
+  return performance.now() - started;
+}
+"""
+"""From the key to the frame in which the numbers of the answer stand on the page."""
 CONFIG = DistillConfig(steps=STEPS)
 LONG = DistillConfig(steps=100_000)
 
@@ -79,6 +101,24 @@ def stop_times(page: Page, address: str, count: int) -> list[float]:
     return found
 
 
+def answer_times(page: Page, other: Page, address: str, learn: str, count: int) -> list[float]:
+    """Milliseconds a slider of a learn page waits for its answer while a run of the default pair goes on."""
+    slider, filled = SLIDERS[learn]
+    other.goto(f"{address}/{learn}")
+    other.locator(filled).first.wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Start", exact=True).click(timeout=PATIENCE_MS)
+    page.get_by_text(re.compile(r"Step [1-9]\d* of")).first.wait_for(timeout=PATIENCE_MS)
+    found = []
+    for _ in range(count):
+        other.wait_for_timeout(PAUSE_MS)
+        found.append(float(other.locator(slider).first.evaluate(ANSWER)))
+    if page.get_by_text(re.compile(r"Step [1-9]\d* of")).count() == 0:
+        raise RuntimeError("The run ended before the sliders were measured.")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_text(re.compile(r"Stopped at step")).first.wait_for(timeout=PATIENCE_MS)
+    return found
+
+
 def run(*, quick: bool) -> bool:
     """Measure and record; whether every bar is met."""
     count = QUICK_REPEATS if quick else REPEATS
@@ -95,12 +135,21 @@ def run(*, quick: bool) -> bool:
                 watched.append(speed(ended(root, before)))
                 alone.append(from_the_shell(Path(folder), number))
             stops = stop_times(page, app.address, count)
+            other = browser.new_page()
+            answers = {
+                learn: answer_times(page, other, app.address, learn, QUICK_ANSWERS if quick else ANSWERS)
+                for learn in SLIDERS
+            }
     ratios = [mine / other for mine, other in zip(alone, watched, strict=True)]
     results = [
         Result.of("time per token, page open / command alone", ratios, "ratio", bar=PAGE_BAR),
         Result.of("tokens per second, page open", watched, "1/s"),
         Result.of("tokens per second, command alone", alone, "1/s"),
         Result.of("stop pressed to stop shown", stops, "ms", bar=STOP_BAR_MS),
+        *(
+            Result.of(f"slider of learn/{learn} during a run to its numbers", times, "ms", bar=ANSWER_BAR_MS)
+            for learn, times in answers.items()
+        ),
     ]
     return record("race_page", results, quick=quick, browser=version)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +10,15 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-from scipy.stats import t as student_t
 
 from akl_viz.records import FloatArray
+from akl_viz.toys.intervals import t_interval
 from benchmarks.race_evidence import LOSSES, NAME, RECIPE, SEEDS
 from benchmarks.record import RESULTS
 
 SHOWN = (5, 10, 20, 40, 80, 160)
 BOTH = "both_gaps"
 """Head gap + tail gap, which is twice the total variation distance."""
-CONFIDENCE = 0.95
 CONVERGED = 0.1
 """Share of the starting gap below which a student counts as near its optimum."""
 _MEASURE = re.compile(r"(\w+) of (\S+), step (\d+), seed (\d+)")
@@ -39,10 +37,8 @@ class Interval:
 
     @classmethod
     def of(cls, values: FloatArray) -> Interval:
-        """mean +- t(0.975, n - 1) s / sqrt(n) of n independent values."""
-        n = len(values)
-        error = float(values.std(ddof=1)) / math.sqrt(n)
-        return cls(float(values.mean()), float(student_t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error)
+        """That of n independent values."""
+        return cls(*t_interval(values))
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of Wu et al. (2024), in our words, and what here could contradict it."""
+    """A claim of Wu et al. (2025), in our words, and what here could contradict it."""
 
     text: str
     statements: tuple[Statement, ...]

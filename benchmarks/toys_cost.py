@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,6 +25,8 @@ SEEDS = 100
 LOOP_SEEDS = 1
 REPEATS, QUICK_REPEATS = 5, 2
 SECONDS = 3.0
+ANSWER_SECONDS = 0.5
+"""A page answers a change of a control within this."""
 SHARE = 0.05
 """20 times as fast per run."""
 SAME = 1e-6
@@ -103,6 +106,13 @@ def one_repeat(config: DiscreteConfig) -> tuple[float, float]:
     return between - started, (time.process_time() - between) / (LOOP_SEEDS * len(config.losses))
 
 
+def page_seconds(config: DiscreteConfig) -> float:
+    """CPU seconds of what the page computes where one seed is trained: every step with its distributions."""
+    started = time.process_time()
+    run_discrete(replace(config, seeds=1, frames=True))
+    return time.process_time() - started
+
+
 def run(*, quick: bool = False) -> bool:
     """Measure, print and record; returns whether the bars are met."""
     torch.set_num_threads(1)
@@ -110,11 +120,13 @@ def run(*, quick: bool = False) -> bool:
     apart = largest_difference(config)
     one_repeat(discrete_config("paper-longtail", losses=tuple(PLAIN), steps=20))
     repeats = [one_repeat(config) for _ in range(QUICK_REPEATS if quick else REPEATS)]
+    page = [page_seconds(config) for _ in repeats]
     engine = [whole for whole, _ in repeats]
     loop = [single * config.runs for _, single in repeats]
     size = f"{SEEDS} seeds x {len(PLAIN)} losses x {config.steps} steps x {len(config.teacher())} tokens"
     results = [
         Result.of("engine", engine, "CPU s", bar=SECONDS, note=size),
+        Result.of("the page's default", page, "CPU s", bar=ANSWER_SECONDS, note="one seed, every step with frames"),
         Result.of("engine / plain loop", [a / b for a, b in zip(engine, loop, strict=True)], "share", bar=SHARE),
         Result.of("plain loop", loop, "CPU s", note=f"counted up from {LOOP_SEEDS * len(PLAIN)} of {config.runs} runs"),
         Result.of("largest difference of probabilities", [apart], "prob.", bar=SAME, note="after the last step"),

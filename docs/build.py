@@ -93,7 +93,7 @@ def measured() -> str:
 
 
 def _figure(value: str, unit: str) -> str:
-    return f"{float(value):.0%}" if unit == "share" else f"{float(value):.3g} {unit}"
+    return f"{100.0 * float(value):.3g}%" if unit == "share" else f"{float(value):.3g} {unit}"
 
 
 def licences() -> str:

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import pandas as pd
+
 from akl_viz.analysis.statistics import summarise
 from akl_viz.records import FLAG_FIELDS, TOKEN_FIELDS, WHOLE_FIELDS, TokenTrace
 
@@ -46,8 +48,19 @@ def trace_csv(trace: TokenTrace) -> str:
     JSON hold the texts as they are.
     """
     frame = trace.frame()
-    frame["text"] = [inert_cell(piece) for piece in trace.pieces]
-    return frame.to_csv(index=False, lineterminator="\r\n")
+    frame["text"] = list(trace.pieces)
+    return table_csv(frame)
+
+
+def table_csv(frame: pd.DataFrame) -> str:
+    """A table as CSV: lines end as RFC 4180 has it, texts and names of columns are inert, numbers at full precision."""
+    inert = frame.rename(columns=lambda name: inert_cell(str(name)))
+    for place, kind in enumerate(inert.dtypes):
+        if not (pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)):
+            inert.isetitem(
+                place, [inert_cell(cell) if isinstance(cell, str) else cell for cell in inert.iloc[:, place]]
+            )
+    return str(inert.to_csv(index=False, lineterminator="\r\n"))
 
 
 def inert_cell(text: str) -> str:

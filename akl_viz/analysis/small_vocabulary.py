@@ -12,11 +12,8 @@ from torch import Tensor
 from akl_viz.divergences import DIVERGENCES, Divergence, Pair, gaps_of, get, head_of, weights_of
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
-from akl_viz.metrics import METRICS
 from akl_viz.records import BOUNDARIES, BoolArray, Boundary, FloatArray, IntArray, Settings
 
-UNITS = {"hellinger": "no unit", "alpha_beta": "no unit"}
-"""Key -> unit of the divergences that are not in nats and that no metric of the inspector shows."""
 HEAD_PARAMETERS = ("mu", "boundary")
 """Parameters of a divergence that the settings give where the loss itself does not."""
 
@@ -56,9 +53,8 @@ class LossRow:
 
     @property
     def unit(self) -> str:
-        """The unit of the value: nats, unless the table of metrics knows better."""
-        metric = METRICS.get(self.spec.key)
-        return UNITS.get(self.spec.key, "nats") if metric is None else metric.unit
+        """The unit of the value."""
+        return self.divergence.unit
 
     @property
     def upper(self) -> float | None:

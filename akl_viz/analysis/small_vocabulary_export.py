@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from akl_viz.analysis.export import inert_cell
 from akl_viz.analysis.small_vocabulary import Comparison, HeadRow, LossRow
 from akl_viz.records import FloatArray
 
@@ -51,11 +52,14 @@ def losses_csv(comparison: Comparison) -> str:
 
 
 def tokens_csv(comparison: Comparison, labels: Sequence[str]) -> str:
-    """One row per token: both probabilities, both heads, and contribution and step for every divergence."""
+    """One row per token: both probabilities, both heads, and contribution and step for every divergence.
+
+    A label that a spreadsheet could run as a formula is made inert by `inert_cell`.
+    """
     frame = pd.DataFrame(
         {
             "token": range(len(labels)),
-            "label": list(labels),
+            "label": [inert_cell(label) for label in labels],
             "teacher": comparison.teacher,
             "student": comparison.student,
             **{f"head_{boundary}": head.mask for boundary, head in comparison.heads.items()},

@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from akl_viz.cli.command import Command, print_line
 from akl_viz.distill.config import DistillConfig
 from akl_viz.distill.control import Control
+from akl_viz.distill.duration import duration
+from akl_viz.distill.launched import is_main, launched
 from akl_viz.distill.options import OPTIONS, Option, changed
 from akl_viz.errors import Cancelled, InvalidInput
 
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 _BAR = 24
 _WIDTH = 110
+_ECHO_S = 2.0
+"""A launcher sends its processes the Ctrl-C on that their terminal has sent them already."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +75,7 @@ def run_distill(arguments: argparse.Namespace) -> None:
             interrupted = "before its first step"
         finally:
             shown.end()
-    if not _is_main():
+    if not is_main():
         return
     run = None if interrupted else open_run(arguments.out)
     if received:
@@ -115,10 +120,16 @@ def _config(arguments: argparse.Namespace) -> DistillConfig | None:
 def _signals(control: Control) -> Iterator[list[int]]:
     """Turn the first Ctrl-C (or a polite kill) into a stop after the step, and a second one into an interrupt."""
     received: list[int] = []
+    first: list[float] = []
+    echoed = launched()
 
     def stop(number: int, frame: Any) -> None:
+        now = time.monotonic()
+        if received and echoed and now - first[0] < _ECHO_S:
+            return
         if received:
             raise KeyboardInterrupt
+        first.append(now)
         received.append(number)
         control.stop()
 
@@ -136,7 +147,7 @@ class _Shown:
     def __init__(self, terminal: bool) -> None:
         self._terminal = terminal
         self._gaps: dict[str, str] = {}
-        self._silent = not _is_main()
+        self._silent = not is_main()
 
     def preparing(self, share: float, sentence: str) -> None:
         """A stage before the first step."""
@@ -152,10 +163,10 @@ class _Shown:
             self._gaps[record.loss] = f"{record.loss} {gaps}"
             if not self._terminal:
                 loss = "" if math.isnan(record.train_loss) else f"  loss {record.train_loss:.4f}"
-                eta = "" if record.eta_seconds is None else f"  ETA {_time(record.eta_seconds)}"
+                eta = "" if record.eta_seconds is None else f"  ETA {duration(record.eta_seconds)}"
                 sys.stderr.write(f"step {record.step}/{record.steps}  {record.loss}  {gaps}{loss}{eta}\n")
         if self._terminal:
-            eta = "" if record.eta_seconds is None else f" ETA {_time(record.eta_seconds)}"
+            eta = "" if record.eta_seconds is None else f" ETA {duration(record.eta_seconds)}"
             speed = f" {record.tokens_per_second:,.0f} tokens/s" if record.step else ""
             counts = f"{_bar(record.done)} step {record.step}/{record.steps}{eta}{speed}"
             self._rewrite(f"{counts}  {'  '.join(self._gaps.values())}")
@@ -201,18 +212,6 @@ def _bar(share: float) -> str:
     """A bar of a fixed width."""
     full = round(_BAR * min(1.0, max(0.0, share)))
     return f"[{'#' * full}{'-' * (_BAR - full)}] {share:4.0%}"
-
-
-def _time(seconds: float) -> str:
-    """Seconds as a reader says them: 42 s, 3 min, 2.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _is_main() -> bool:
-    """Whether this is the process that talks: the only one, or the first that accelerate launched."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 COMMAND = Command("distill", "let several losses race on a student, live", add_options, run_distill)

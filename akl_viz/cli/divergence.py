@@ -6,9 +6,9 @@ import argparse
 import json
 
 from akl_viz.cli.command import Command, print_line
-from akl_viz.errors import InvalidInput
+from akl_viz.cli.numbers import numbers_of
+from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.loss_spec import SYNTAX, LossSpec
-from akl_viz.records import BOUNDARIES, Settings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,23 +19,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loss", action="append", metavar="SPEC", help=f"{SYNTAX}; may be repeated (default: every divergence)"
     )
-    defaults = Settings()
-    parser.add_argument("--mu", type=float, default=defaults.mu, help="teacher mass of the head (default 0.5)")
-    parser.add_argument(
-        "--boundary",
-        choices=BOUNDARIES,
-        default=defaults.boundary,
-        help="below: largest prefix with mass <= mu, at least one token (default); reach: smallest with mass >= mu",
-    )
-    parser.add_argument("--temperature", type=float, default=defaults.temperature, help="of both (default 1)")
+    add_settings(parser)
     parser.add_argument("--target", type=int, metavar="I", help="the target token (default: the teacher's likeliest)")
     parser.add_argument("--json", action="store_true", help="print everything as JSON (schema 1)")
 
 
 def run_divergence(arguments: argparse.Namespace) -> None:
     """Compare the two distributions and print values, or everything as JSON."""
-    settings = Settings(arguments.mu, arguments.boundary, arguments.temperature)
-    teacher, student = (parse_numbers(getattr(arguments, side), side) for side in ("teacher", "student"))
+    settings = settings_of(arguments)
+    teacher, student = (numbers_of(getattr(arguments, side), f"--{side}") for side in ("teacher", "student"))
     losses = None if arguments.loss is None else [LossSpec.parse(text) for text in arguments.loss]
     from akl_viz.analysis.small_vocabulary import compare
 
@@ -53,17 +45,6 @@ def run_divergence(arguments: argparse.Namespace) -> None:
             f"head ({head.boundary}): {int(head.mask.sum())} tokens, mass {head.mass:.6f}, "
             f"head gap {head.head_gap:.6f}, tail gap {head.tail_gap:.6f}, w {head.weight_forward:.6f}"
         )
-
-
-def parse_numbers(text: str, side: str) -> list[float]:
-    """The numbers of a list with commas. Raises InvalidInput that names the first one that is none."""
-    numbers = []
-    for part in text.split(","):
-        try:
-            numbers.append(float(part))
-        except ValueError as error:
-            raise InvalidInput(f"--{side} holds {part.strip()!r}, which is no number: give 0.5,0.3,0.2.") from error
-    return numbers
 
 
 COMMAND = Command(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from akl_viz.cli.command import Command, print_line
+from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.errors import InvalidInput
-from akl_viz.records import BOUNDARIES, Settings, TokenTrace
+from akl_viz.records import Settings, TokenTrace
 
 MAX_TEXT_BYTES = 20_000_000
 
@@ -25,15 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     text = parser.add_mutually_exclusive_group(required=True)
     text.add_argument("--text", metavar="T", help="the text to score")
     text.add_argument("--text-file", type=Path, metavar="F", help="a UTF-8 file with the text to score")
-    defaults = Settings()
-    parser.add_argument("--mu", type=float, default=defaults.mu, help="teacher mass of the head (default 0.5)")
-    parser.add_argument(
-        "--boundary",
-        choices=BOUNDARIES,
-        default=defaults.boundary,
-        help="below: largest prefix with mass <= mu, at least one token (default); reach: smallest with mass >= mu",
-    )
-    parser.add_argument("--temperature", type=float, default=defaults.temperature, help="of both models (default 1)")
+    add_settings(parser)
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 or float64 (default auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
     parser.add_argument("--json", action="store_true", help="print the trace as JSON (schema 1)")
@@ -48,11 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_inspect(arguments: argparse.Namespace) -> None:
     """Trace a text and print or write it."""
-    settings = Settings(arguments.mu, arguments.boundary, arguments.temperature)
+    settings = settings_of(arguments)
     text = arguments.text if arguments.text is not None else read_text(arguments.text_file)
-    for target in (arguments.csv, arguments.parquet):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
+    check_folders(arguments.csv, arguments.parquet)
     trace = _trace(arguments, text, settings)
     _write_tables(arguments, trace)
     if arguments.json:
@@ -108,13 +99,9 @@ def _write_tables(arguments: argparse.Namespace, trace: TokenTrace) -> None:
         (arguments.parquet, lambda file: trace.frame().to_parquet(file, index=False)),
     )
     for target, write in writers:
-        if target is None:
-            continue
-        try:
-            write(target)
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise InvalidInput(f"{target} cannot be written ({reason}); choose another file.") from error
+        if target is not None:
+            with writing(target):
+                write(target)
 
 
 def _print_summary(trace: TokenTrace) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from akl_viz.cli import toy_runs
+from akl_viz.cli import toy_proof, toy_runs
 from akl_viz.cli.command import Command, print_line
-from akl_viz.errors import InvalidInput
+from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.toy_options import Result
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Toy:
     name: str
     help: str
     add_options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], toy_runs.Result]
+    run: Callable[[argparse.Namespace], Result]
 
 
 TOYS: tuple[Toy, ...] = (
@@ -39,6 +39,12 @@ TOYS: tuple[Toy, ...] = (
     ),
     Toy("lowrank", "a student of limited rank over many contexts", toy_runs.lowrank_options, toy_runs.run_lowrank),
     Toy("plateau", "steps until a dropped mode is back", toy_runs.plateau_options, toy_runs.run_plateau),
+    Toy(
+        "proof",
+        "why zero gradient means p = q: the curve phi, flows over three tokens, both KLs near the end",
+        toy_proof.proof_options,
+        toy_proof.run_proof,
+    ),
 )
 """Every experiment, in the order of the help text."""
 
@@ -57,10 +63,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_toy(arguments: argparse.Namespace) -> None:
     """Run one experiment; print or write what came out."""
-    for target in (arguments.csv, arguments.out):
-        if target is not None and not target.absolute().parent.is_dir():
-            raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
-    result: toy_runs.Result = arguments.experiment(arguments)
+    check_folders(arguments.csv, arguments.out)
+    result: Result = arguments.experiment(arguments)
     document = json.dumps(result.document, ensure_ascii=False, allow_nan=False)
     if arguments.csv is not None:
         _write(arguments.csv, result.table.to_csv(index=False, lineterminator="\n"))
@@ -74,11 +78,8 @@ def run_toy(arguments: argparse.Namespace) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    try:
+    with writing(path):
         path.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise InvalidInput(f"{path} cannot be written ({reason}); choose another file.") from error
 
 
 COMMAND = Command("toy", "small experiments where mean- and mode-seeking appear and disappear", add_options, run_toy)

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from akl_viz.cli.toy_options import (
+    Result,
+    add_losses,
+    add_optimiser,
+    counting,
+    losses_of,
+    optimisers_of,
+    optional_numbers,
+    optional_points,
+)
 from akl_viz.errors import InvalidInput
-from akl_viz.loss_spec import SYNTAX
 from akl_viz.records import BOUNDARIES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from akl_viz.toys import FirstCount
-
-
-@dataclass(frozen=True)
-class Result:
-    """What an experiment prints: a document, a table and lines for a reader."""
-
-    document: dict[str, Any]
-    table: pd.DataFrame
-    lines: Sequence[str]
 
 
 def discrete_options(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +30,8 @@ def discrete_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--target", metavar="P,P,...", help="own teacher: probabilities, divided by their sum")
     parser.add_argument("--tokens", type=int, help="vocabulary of zipf (default 1000)")
-    _add_losses(parser)
-    _add_optimiser(parser)
+    add_losses(parser)
+    add_optimiser(parser)
     parser.add_argument("--start", help="uniform, zeros, warm or missing-mode (default: the preset's)")
     parser.add_argument("--noise", type=float, help="standard deviation of a warm start, in logits (default 1)")
     parser.add_argument("--depth", type=float, help="how far a missing mode's logits are lowered (default 10)")
@@ -66,10 +62,10 @@ def run_discrete(arguments: argparse.Namespace) -> Result:
     given = vars(arguments)
     names = ("tokens", "steps", "seeds", "first_seed", "mu", "boundary", "tail", "far_from", "bottom", "every")
     changes = {name: given[name] for name in names}
-    base = discrete_config(arguments.preset, target=_numbers(arguments.target, "--target"))
-    changes |= {"target": base.target or None, "losses": _losses(arguments), "start": _start(base.start, arguments)}
-    changes["optimisers"] = _optimisers(base.optimisers, arguments)
-    runs = train(discrete_config(arguments.preset, **changes), progress=_progress())
+    base = discrete_config(arguments.preset, target=optional_numbers(arguments.target, "--target"))
+    changes |= {"target": base.target or None, "losses": losses_of(arguments), "start": _start(base.start, arguments)}
+    changes["optimisers"] = optimisers_of(base.optimisers, arguments)
+    runs = train(discrete_config(arguments.preset, **changes), progress=counting())
     first, *others = runs.config.losses
     lines = [f"{'loss':<28} {'head gap':>10} {'tail gap':>10} {'far gap':>10} {'KL(T‖S)':>12} {'KL(S‖T)':>12}"]
     fields = ("head_gap", "tail_gap", "far_gap", "forward_kl", "reverse_kl")
@@ -106,33 +102,38 @@ def gaussian_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grid", help="paper (0, 2, ..., 98) or wide (a plain Gaussian density)")
     parser.add_argument("--starts", type=int, help="starts per loss (default: the preset's)")
     parser.add_argument("--iterations", type=int, help="recorded steps of the descent (default 80)")
-    _add_losses(parser)
+    add_losses(parser)
 
 
 def run_gaussian(arguments: argparse.Namespace) -> Result:
     """Run `akl-viz toy gaussian`."""
-    from akl_viz.toys import Mixture, fit_gaussians, gaussian_config
+    from akl_viz.toys import NO_MINIMUM, Mixture, fit_gaussians, gaussian_config
 
     target = None
     if arguments.means or arguments.sds or arguments.weights:
         stored = gaussian_config(arguments.preset).target
-        means = _points(arguments.means, "--means") or stored.means
-        sds = _points(arguments.sds, "--sds") or stored.sds
-        weights = _numbers(arguments.weights, "--weights") or (
+        means = optional_points(arguments.means, "--means") or stored.means
+        sds = optional_points(arguments.sds, "--sds") or stored.sds
+        weights = optional_numbers(arguments.weights, "--weights") or (
             stored.weights if not arguments.means else (1.0,) * len(means)
         )
         target = Mixture(means, sds * len(means) if len(sds) == 1 else sds, weights)
     config = gaussian_config(
         arguments.preset, target=target, sd=arguments.sd, grid=arguments.grid, starts=arguments.starts,
-        iterations=arguments.iterations, losses=_losses(arguments),
+        iterations=arguments.iterations, losses=losses_of(arguments),
     )  # fmt: skip
-    fits = fit_gaussians(config, progress=_progress())
+    fits = fit_gaussians(config, progress=counting())
+    if not fits.found:
+        raise InvalidInput(NO_MINIMUM)
     lines = []
     for loss, optima in fits.optima.items():
         for one in optima:
             place = ", ".join(f"{mean:.4f} (sd {sd:.4f})" for mean, sd in zip(one.mean, one.sd, strict=True))
             kind = "global" if one.is_global else "local"
             lines.append(f"{loss:<20} {kind:<7} {one.value:.6f} nats at {place}, {len(one.starts)} starts")
+        if failed := len(fits.failed(loss)):
+            told = "starts ended at no minimum: they ran off to ever more extreme students, or stand on a saddle"
+            lines.append(f"{loss:<20} failed  {failed} of {config.starts} {told}")
     return Result(fits.to_json(), fits.frame(), lines)
 
 
@@ -155,7 +156,7 @@ def lowrank_options(parser: argparse.ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{name}", type=int, help=text)
     parser.add_argument("--lr", type=float, help="learning rate at the beginning (default 0.05)")
-    _add_losses(parser)
+    add_losses(parser)
 
 
 def run_lowrank(arguments: argparse.Namespace) -> Result:
@@ -164,10 +165,10 @@ def run_lowrank(arguments: argparse.Namespace) -> Result:
 
     given = vars(arguments)
     names = ("seeds", "first_seed", "steps", "lr", "contexts", "tokens", "teacher_rank")
-    ranks = _numbers(arguments.ranks, "--ranks")
+    ranks = optional_numbers(arguments.ranks, "--ranks")
     if ranks and not all(rank.is_integer() for rank in ranks):
         raise InvalidInput("--ranks must be whole numbers: give 2,4,8.")
-    changes = {name: given[name] for name in names} | {"losses": _losses(arguments)}
+    changes = {name: given[name] for name in names} | {"losses": losses_of(arguments)}
     changes["ranks"] = tuple(int(rank) for rank in ranks) if ranks else None
     if arguments.stored:
         result = stored_lowrank()
@@ -175,7 +176,7 @@ def run_lowrank(arguments: argparse.Namespace) -> Result:
         config = lowrank_config(arguments.preset, **changes)
         from akl_viz.toys import run_lowrank as train
 
-        result = train(config, progress=_progress())
+        result = train(config, progress=counting())
     lines = [one.sentence for one in result.findings()]
     for (loss, rank), rows in result.summary().groupby(["loss", "rank"], sort=False):
         means = dict(zip(rows["field"], rows["mean"], strict=True))
@@ -191,19 +192,23 @@ def plateau_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threshold", type=float, default=0.05, help="total variation to get below (default 0.05)")
     parser.add_argument("--limit", type=int, default=20_000, help="most steps (default 20000)")
-    _add_losses(parser)
-    _add_optimiser(parser)
+    add_losses(parser)
+    add_optimiser(parser)
 
 
 def run_plateau(arguments: argparse.Namespace) -> Result:
     """Run `akl-viz toy plateau`."""
     from akl_viz.toys import Optimiser, plateau_steps
 
-    optimiser = _optimisers((Optimiser("sgd", 1.0),), arguments) or (Optimiser("sgd", 1.0),)
+    optimiser = optimisers_of((Optimiser("sgd", 1.0),), arguments) or (Optimiser("sgd", 1.0),)
     found = plateau_steps(
-        _numbers(arguments.depths, "--depths") or (), _losses(arguments) or ("forward_kl", "reverse_kl"), optimiser[0],
-        threshold=arguments.threshold, limit=arguments.limit, progress=_progress(),
-    )  # fmt: skip
+        optional_numbers(arguments.depths, "--depths") or (),
+        losses_of(arguments) or ("forward_kl", "reverse_kl"),
+        optimiser[0],
+        threshold=arguments.threshold,
+        limit=arguments.limit,
+        progress=counting(),
+    )
     lines = [
         f"{loss:<20} depth {depth:g}: " + (f"{steps} steps" if steps is not None else f"more than {found.limit} steps")
         for (loss, depth), steps in found.steps.items()
@@ -211,57 +216,3 @@ def run_plateau(arguments: argparse.Namespace) -> Result:
     return Result(
         found.to_json(), found.frame(), [*lines, f"{found.optimiser.label}; total variation below {found.threshold:g}"]
     )
-
-
-def _add_losses(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--loss", action="append", metavar="SPEC", help=f"{SYNTAX}; may be repeated")
-
-
-def _add_optimiser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--optimizer", help="adam, adamw, sgd or momentum (default: the preset's)")
-    parser.add_argument("--lr", type=float, help="learning rate; the loss is the plain sum over tokens")
-
-
-def _losses(arguments: argparse.Namespace) -> tuple[str, ...] | None:
-    return tuple(arguments.loss) if arguments.loss else None
-
-
-def _optimisers(preset: Sequence[Any], arguments: argparse.Namespace) -> Any:
-    """The preset's optimiser with another name or learning rate, or None where nothing was given."""
-    from akl_viz.toys import Optimiser
-
-    if arguments.optimizer is None and arguments.lr is None:
-        return None
-    if arguments.optimizer in (None, preset[0].name):
-        return (Optimiser(preset[0].name, preset[0].lr if arguments.lr is None else arguments.lr),)
-    return (Optimiser.of(arguments.optimizer, arguments.lr),)
-
-
-def _numbers(text: str | None, option: str) -> tuple[float, ...] | None:
-    """The numbers of a list with commas. Raises InvalidInput that names the first one that is none."""
-    return None if text is None else tuple(_number(part, option) for part in text.split(","))
-
-
-def _points(text: str | None, option: str) -> tuple[tuple[float, ...], ...] | None:
-    """Points of one or more coordinates: M,M or X:Y,X:Y."""
-    if text is None:
-        return None
-    return tuple(tuple(_number(number, option) for number in part.split(":")) for part in text.split(","))
-
-
-def _number(text: str, option: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise InvalidInput(f"{option} holds {text.strip()!r}, which is no number.") from error
-
-
-def _progress() -> Callable[[float], None] | None:
-    """A line on standard error that counts up at a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(share: float) -> None:
-        sys.stderr.write(f"\r{share:4.0%}" if share < 1.0 else "\r\x1b[2K")
-
-    return show

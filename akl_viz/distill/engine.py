@@ -112,6 +112,7 @@ class _Race:
 
     def records(self) -> Iterator[StepRecord]:
         """Every step of every loss, from where the lanes stand; a checkpoint at the end."""
+        self._refuse_stopped()
         try:
             for lane in self._session.lanes:
                 if self._session.missing(lane):
@@ -139,6 +140,11 @@ class _Race:
             if every and step % every == 0:
                 self._session.save_all()
 
+    def _refuse_stopped(self) -> None:
+        """Several processes hear here, all together, that the run was stopped while it was prepared."""
+        if self._session.processes.count > 1 and self._session.processes.agree(int(self._control.stopping)):
+            raise Cancelled("The run was stopped before its first step.")
+
     def _may_go_on(self) -> bool:
         """Wait while paused; whether the next step may be taken, as the main process has it."""
         processes = self._session.processes
@@ -163,12 +169,13 @@ class _Race:
                     self._give_up(lane)
 
     def _give_up(self, lane: Lane) -> None:
-        """Save what is still good and say which loss diverged."""
+        """Save what there is and say which loss diverged."""
         self._session.save_all()
         self._session.settle()
-        kept = f"its last good checkpoint is of step {lane.step}" if lane.saved == lane.step and lane.step else ""
-        if not kept:
-            kept = f"its last good checkpoint is of step {lane.saved}" if lane.saved else "there is no checkpoint yet"
+        before = self._session.before(lane)
+        kept = f"its last good checkpoint is of step {before}" if before else "there is no good checkpoint of it"
+        if lane.step and lane.saved == lane.step:
+            kept += f", and its weights of step {lane.step} are saved too"
         raise Diverged(
             f"{lane.loss} diverged at step {lane.step + 1}: its loss or gradient is no finite number any more; "
             f"lower the learning rate ({self._config.optimiser.lr:g}) or clip the gradient ({kept})."
@@ -177,7 +184,7 @@ class _Race:
     def _record(self, lane: Lane) -> StepRecord:
         """What there is to tell about the step a lane has just taken, measured where it is a probed step."""
         row = detail = None
-        if lane.step in self._config.probe_steps and self._session.processes.main:
+        if lane.step in self._config.probe_steps:
             row, detail = self._measured(lane)
             self._session.keep(lane, row, detail)
         steps, count = self._config.steps, len(self._session.lanes)
@@ -203,7 +210,7 @@ class _Race:
         if lane.step == 0 and self._start is not None:
             return self._start
         started = time.perf_counter()
-        found = self._session.probe.measure(lane.model, check=self._control.check)
+        found = self._session.measured(lane)
         self._probe_seconds.append(time.perf_counter() - started)
         if lane.step == 0:
             self._start = found

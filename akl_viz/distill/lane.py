@@ -84,6 +84,8 @@ class Lane:
         self.progress = Progress()
         self.saved = 0
         """Step of the newest checkpoint; 0 for the start."""
+        self.sound = True
+        """Whether the last loss and gradient were finite numbers; if not, the weights they are of may be ruined."""
         self._spec = LossSpec.parse(loss)
         self._config = config
         self._rows = rows
@@ -139,7 +141,8 @@ class Lane:
             value = self._processes.total(self._sum)[0]
             norm = gradient_norm(self._trained)
             size = float(norm)
-            if not (math.isfinite(value) and math.isfinite(size)):
+            self.sound = math.isfinite(value) and math.isfinite(size)
+            if not self.sound:
                 return False
             clip = self._config.optimiser.clip
             if clip:

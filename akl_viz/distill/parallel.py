@@ -6,13 +6,18 @@ that count in the whole batch, not by process, so the result is that of one proc
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import torch
 
-from akl_viz.errors import InvalidInput
+from akl_viz.distill.launched import launched
+from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models import resolve_device
+
+_PATIENCE = timedelta(days=1)
+"""How long a process waits for the others: the main one may be sampling or writing. One that has ended is noticed."""
 
 
 class Processes:
@@ -42,8 +47,9 @@ class Processes:
         """The main process's value."""
         return value
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
+    def between(self, check: Callable[[], None]) -> Callable[[], None]:
+        """What may be asked, and may raise, between two points where all processes meet."""
+        return check
 
 
 class LaunchedProcesses(Processes):
@@ -59,7 +65,8 @@ class LaunchedProcesses(Processes):
             import accelerate  # type: ignore[import-untyped]
         except ImportError as error:
             raise InvalidInput("Several processes need the package accelerate: pip install accelerate.") from error
-        self._accelerator: Any = accelerate.Accelerator(cpu=device == "cpu")
+        patience = accelerate.InitProcessGroupKwargs(timeout=_PATIENCE)
+        self._accelerator: Any = accelerate.Accelerator(cpu=device == "cpu", kwargs_handlers=[patience])
         self.count = self._accelerator.num_processes
         self.rank = self._accelerator.process_index
         self.device = self._accelerator.device
@@ -69,21 +76,27 @@ class LaunchedProcesses(Processes):
         return self._accelerator.prepare_model(model)
 
     def total(self, *values: float) -> list[float]:
-        """The sums of the values over all processes, in float64."""
+        """The sums of the values over all processes, in float64.
+
+        Raises:
+            AklVizError: another process has ended.
+        """
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
-        found: list[float] = self._accelerator.reduce(tensor, reduction="sum").tolist()
+        try:
+            found: list[float] = self._accelerator.reduce(tensor, reduction="sum").tolist()
+        except RuntimeError as error:
+            raise AklVizError("Another process of this run has ended: its own message says why.") from error
         return found
 
     def agree(self, value: int) -> int:
         """The main process's value, by a sum in which the others count nothing."""
         return int(self.total(float(value) if self.main else 0.0)[0])
 
-    def wait(self) -> None:
-        """Wait until all processes are here."""
-        self._accelerator.wait_for_everyone()
+    def between(self, check: Callable[[], None]) -> Callable[[], None]:
+        """Nothing: a process that left alone would leave the others waiting, so a stop is heard where all meet."""
+        return lambda: None
 
 
 def join(device: str) -> Processes:
     """The processes this one belongs to: those of `accelerate launch` (or torchrun), else it alone."""
-    launched = int(os.environ.get("WORLD_SIZE", "1") or 1) > 1 and "RANK" in os.environ
-    return LaunchedProcesses(device) if launched else Processes(device)
+    return LaunchedProcesses(device) if launched() else Processes(device)

@@ -7,15 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from akl_viz.distill.config import ProbeConfig
+from akl_viz.distill.parallel import Processes
 from akl_viz.distill.records import WEIGHT_BINS, ProbeDetail, ProbeRow, TeacherDetail
 from akl_viz.distill.sampling import Sampler, Vocabulary
 from akl_viz.distill.seeds import generator
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.divergences import DIVERGENCES, Pair, gaps_of, head_of, rows_per_block, weights_of
+from akl_viz.errors import InvalidInput
 
 _LARGEST_LOSS = 700.0
 """exp of more is no float64."""
@@ -23,6 +26,20 @@ _CONTEXT_SHOWN = 60
 """Characters of text before a watched position."""
 _PROMPT_TOKENS = 8
 """Length of a prompt that is the beginning of a held-out sequence."""
+_PROMPT_SHOWN = 40
+"""Characters of a prompt that is refused."""
+_MEASURED = (
+    "forward_kl",
+    "reverse_kl",
+    "head_gap",
+    "tail_gap",
+    "weight_forward",
+    "top1_agreement",
+    "entropy",
+    "loss",
+)
+"""What is measured at a position: the columns of a row, and the loss its perplexity comes from."""
+_ALONE = Processes("cpu")
 
 Check = Callable[[], None]
 
@@ -57,6 +74,9 @@ class Probe:
             config: mu, boundary, watched positions, prompts.
             seed: of the samples.
             cache_bytes: memory for the teacher's logits; sequences beyond it are run again at every measurement.
+
+        Raises:
+            InvalidInput: a prompt that has no tokens, or leaves no room for a sample.
         """
         self._teacher = teacher
         self._sequences = tuple(sequences)
@@ -71,32 +91,37 @@ class Probe:
         self._prompts = self._prompt_ids()
 
     @torch.no_grad()
-    def measure(self, student: Any, *, check: Check = _nothing) -> tuple[ProbeRow, ProbeDetail]:
+    def measure(
+        self, student: Any, *, check: Check = _nothing, processes: Processes = _ALONE
+    ) -> tuple[ProbeRow, ProbeDetail]:
         """Measure a student; it is left in the mode it was in.
+
+        Several processes, each with the same student, measure every so manyth sequence and add up what they found;
+        watched positions and samples are the main one's alone.
 
         Args:
             student: a causal language model on any device.
             check: called between sequences; raises to give up.
+            processes: who shares the sequences; all of them must be here.
         """
         training = student.training
         student.eval()
         try:
             parts: list[dict[str, Tensor]] = []
             watched = np.zeros((0, self._rows), dtype=np.float32)
-            for index, sequence in enumerate(self._sequences):
+            for index in range(processes.rank, len(self._sequences), processes.count):
                 check()
+                sequence = self._sequences[index]
                 logits = logits_of(student, sequence.ids, self._rows)
                 if index == 0:
                     watched = self._watched(logits)
                 parts += self._compared(index, sequence, logits)
-            samples = self._samples(student, check)
+            samples = self._samples(student, check) if processes.main else ()
         finally:
             student.train(training)
-        values = {name: torch.cat([part[name] for part in parts]).double().cpu() for name in parts[0]}
-        means = {name: float(value.mean()) for name, value in values.items()}
+        means, counts = _gathered(parts, processes)
         perplexity = math.exp(min(means.pop("loss"), _LARGEST_LOSS))
-        counts = np.histogram(values["weight_forward"].numpy(), bins=WEIGHT_BINS, range=(0.0, 1.0))[0]
-        return ProbeRow(perplexity=perplexity, **means), ProbeDetail(counts.astype(np.int64), watched, samples)
+        return ProbeRow(perplexity=perplexity, **means), ProbeDetail(counts, watched, samples)
 
     @torch.no_grad()
     def teacher_detail(self, *, check: Check = _nothing) -> TeacherDetail:
@@ -186,12 +211,26 @@ class Probe:
 
     def _prompt_ids(self) -> list[Tensor]:
         """The prompts of the samples as tokens."""
-        given = [torch.tensor(self._vocabulary.tokenizer(text)["input_ids"]) for text in self._config.prompts]
+        given = [self._given(text) for text in self._config.prompts]
         beginnings = [
             sequence.ids[: max(sequence.prompt if sequence.prompt > 1 else _PROMPT_TOKENS, 1)]
             for sequence in self._sequences[: self._config.samples]
         ]
         return given or beginnings
+
+    def _given(self, text: str) -> Tensor:
+        """A prompt as tokens, with room for a sample after it."""
+        ids = torch.tensor(self._vocabulary.tokenizer(text, verbose=False)["input_ids"], dtype=torch.int64)
+        shown = repr(text if len(text) <= _PROMPT_SHOWN else f"{text[:_PROMPT_SHOWN]}…")
+        if not len(ids):
+            raise InvalidInput(f"The prompt {shown} has no tokens in the models' vocabulary: write some text.")
+        context = self._vocabulary.context
+        if context and len(ids) >= context:
+            raise InvalidInput(
+                f"The prompt {shown} has {len(ids)} tokens, and the models take {context}, the sample included: "
+                "shorten it."
+            )
+        return ids
 
     def _samples(self, model: Any, check: Check) -> tuple[str, ...]:
         """One continuation per prompt, drawn with the same generator at every step."""
@@ -203,6 +242,18 @@ class Probe:
             ids = sampler.continued(model, prompt[None], length, draws)[0]
             texts.append(self._vocabulary.text(ids[len(prompt) :]))
         return tuple(texts)
+
+
+def _gathered(parts: list[dict[str, Tensor]], processes: Processes) -> tuple[dict[str, float], npt.NDArray[np.int64]]:
+    """The mean of every quantity, and the histogram of the weights, over the positions of all processes."""
+    none = torch.zeros(0, dtype=torch.float64)
+    values = {name: torch.cat([none, *(part[name].cpu().double() for part in parts)]) for name in _MEASURED}
+    counts = np.histogram(values["weight_forward"].numpy(), bins=WEIGHT_BINS, range=(0.0, 1.0))[0]
+    own = [*(float(value.sum()) for value in values.values()), float(len(values["loss"])), *map(float, counts)]
+    total = processes.total(*own)
+    positions = total[len(values)]
+    means = {name: found / positions if positions else math.nan for name, found in zip(values, total, strict=False)}
+    return means, np.array(total[len(values) + 1 :]).astype(np.int64)
 
 
 @torch.no_grad()

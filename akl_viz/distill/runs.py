@@ -194,7 +194,7 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     if not path.exists():
         return empty_history()
     try:
-        frame = pd.read_parquet(path).astype({"step": "int64"})
+        frame = pd.read_parquet(path).astype(empty_history().dtypes.to_dict())
         return frame[[*HISTORY_COLUMNS, *(name for name in frame.columns if name not in HISTORY_COLUMNS)]]
     except Exception as error:
         raise InvalidInput(f"{path} is no history of a run: it is damaged, or was not written by AKL Viz.") from error

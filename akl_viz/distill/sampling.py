@@ -21,6 +21,8 @@ class Vocabulary:
     """Of both models."""
     rows: int
     """Number of tokens both models score."""
+    context: int = 0
+    """Most tokens both models take; 0 where that is not known."""
 
     @property
     def end(self) -> int | None:
@@ -52,7 +54,7 @@ class Sampler:
         Args:
             model: a causal language model; it is left in the mode it was in.
             prompts: (B, P) token ids.
-            length: most tokens a sequence has in the end, its prompt included.
+            length: most tokens a sequence has in the end, its prompt included; never more than the models take.
             generators: (B) CPU generators.
 
         Returns:
@@ -60,8 +62,9 @@ class Sampler:
         """
         training = model.training
         model.eval()
+        longest = min(length, self.vocabulary.context or length)
         try:
-            return self._continued(model, prompts.cpu(), length, generators)
+            return self._continued(model, prompts.cpu(), longest, generators)
         finally:
             model.train(training)
 

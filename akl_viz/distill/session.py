@@ -31,6 +31,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.models import Checkpoint, Policy
 
 Tell = Callable[[float, str], None]
+Check = Callable[[], None]
 Arithmetic = Callable[[], AbstractContextManager[object]]
 
 
@@ -45,6 +46,8 @@ class Session:
     supply: Supply
     teacher: Teacher
     probe: Probe
+    check: Check
+    """Raises where a measurement or a sampling is to be given up."""
     tokenizer: dict[str, bytes] = field(default_factory=dict)
     """Name -> content of the tokenizer's files."""
 
@@ -58,12 +61,17 @@ class Session:
 
     def missing(self, lane: Lane) -> bool:
         """Whether the step a lane stands at is still to be told: the start, or a measurement that was cut short."""
-        if lane.step == 0 and self.store is None:
-            return True
-        if not self.processes.main:
-            return lane.step == 0
-        probed = lane.step in self.config.probe_steps
-        return probed and self.store is not None and not self.store.has_row(lane.loss, lane.step)
+        if self.store is None:
+            missing = lane.step == 0
+        else:
+            probed = lane.step in self.config.probe_steps
+            missing = probed and not self.store.has_row(lane.loss, lane.step)
+        # The main process knows; all measure together.
+        return bool(self.processes.agree(int(missing)))
+
+    def measured(self, lane: Lane) -> tuple[ProbeRow, ProbeDetail]:
+        """A measurement, in which all processes take part."""
+        return self.probe.measure(lane.model, check=self.check, processes=self.processes)
 
     def keep(self, lane: Lane, row: ProbeRow, detail: ProbeDetail) -> None:
         """Write a measurement."""
@@ -80,8 +88,15 @@ class Session:
         self.store.settle()
         for lane in self.lanes:
             if lane.step > lane.saved and lane.healthy():
-                self.store.checkpoint(lane.loss, lane.step, partial(self._write, lane), keep=self.config.keep)
+                # Weights that may be ruined never push out those before them.
+                keep = self.config.keep if lane.sound else 0
+                self.store.checkpoint(lane.loss, lane.step, partial(self._write, lane), keep=keep)
                 lane.saved = lane.step
+
+    def before(self, lane: Lane) -> int:
+        """Step of the newest checkpoint of a lane before the step it stands at; 0 where there is none."""
+        steps = self.store.checkpoints(lane.loss) if self.store is not None else ()
+        return max((step for step in steps if step < lane.step), default=0)
 
     def settle(self) -> None:
         """Wait until every checkpoint is on the disk."""
@@ -102,9 +117,10 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
         Cancelled: the run was stopped meanwhile.
     """
     config, processes = plan.config, plan.processes
+    check = processes.between(control.check)
 
     def told(share: float, sentence: str) -> None:
-        control.check()
+        check()
         tell(share, sentence)
 
     teacher, student, shared = load_pair(config, processes.device, policy, lambda s, text: told(0.5 * s, text))
@@ -112,27 +128,27 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     _same_as_before(plan, teacher, student, digest)
     told(0.5, "Reading the text")
     context = min(teacher.info.context, student.info.context)
-    corpus = _corpus(config, student.tokenizer, context, control)
-    vocabulary = Vocabulary(student.tokenizer, shared.size)
+    corpus = _corpus(config, student.tokenizer, context, check)
+    vocabulary = Vocabulary(student.tokenizer, shared.size, context)
     told(0.7, "Running the teacher over the held-out text")
-    session = _assembled(plan, (teacher, student), corpus, vocabulary, control)
+    session = _assembled(plan, (teacher, student), corpus, vocabulary, check)
     session.store = store
     if store is not None:
         session.tokenizer = tokenizer_files(student.tokenizer)
         _introduce(plan, store, session, (teacher, student), (corpus, digest))
         if not plan.resume or not store.has_teacher_detail():
-            store.teacher_detail(session.probe.teacher_detail(check=control.check))
+            store.teacher_detail(session.probe.teacher_detail(check=check))
     told(1.0, "Ready")
     return session
 
 
 def _assembled(
-    plan: Plan, pair: tuple[Checkpoint, Checkpoint], corpus: Corpus, vocabulary: Vocabulary, control: Control
+    plan: Plan, pair: tuple[Checkpoint, Checkpoint], corpus: Corpus, vocabulary: Vocabulary, check: Check
 ) -> Session:
     """The parts of a run from its models and text; nothing is written yet."""
     config, processes = plan.config, plan.processes
     teacher, student = pair
-    supply = Supply(corpus, config, processes, vocabulary, teacher=teacher.model, check=control.check)
+    supply = Supply(corpus, config, processes, vocabulary, teacher=teacher.model, check=check)
     arithmetic = _arithmetic(config.precision, processes.device)
     cache = config.cache_mb * 1_000_000
     probe = Probe(
@@ -141,7 +157,7 @@ def _assembled(
         vocabulary,
         config.probe,
         seed=config.seed,
-        cache_bytes=cache if processes.main else 0,
+        cache_bytes=cache,
     )
     kept = Teacher(
         teacher,
@@ -152,15 +168,15 @@ def _assembled(
         arithmetic=arithmetic,
     )
     lanes = [_lane(plan, loss, student, vocabulary.rows, arithmetic) for loss in config.losses]
-    return Session(config, processes, None, lanes, supply, kept, probe)
+    return Session(config, processes, None, lanes, supply, kept, probe, check)
 
 
-def _corpus(config: DistillConfig, tokenizer: Any, context: int, control: Control) -> Corpus:
+def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -> Corpus:
     """The text of the run as sequences."""
     if config.data.text == TOY_TEXT:
         prompt = config.data.prompt_tokens if config.data.source != "text" else 1
         return toy_language.toy_corpus(config.data.window, prompt, config.probe.windows)
-    return load_corpus(config.data, tokenizer, context, config.probe.windows, control.check)
+    return load_corpus(config.data, tokenizer, context, config.probe.windows, check)
 
 
 def _arithmetic(precision: str, device: torch.device) -> Arithmetic:
@@ -197,7 +213,9 @@ def _introduce(
     """Write who takes part, and forget what came after the checkpoints the lanes go on from."""
     teacher, student = pair
     corpus, digest = text
-    notes = [*corpus.notes, *teacher.notes, *student.notes]
+    count = session.processes.count
+    together = (f"The run was shared by {count} processes.",) if count > 1 else ()
+    notes = [*corpus.notes, *teacher.notes, *student.notes, *together]
     store.update(
         config=plan.config.to_json(),
         teacher=asdict(teacher.info),

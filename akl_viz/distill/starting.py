@@ -50,7 +50,7 @@ def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume:
 
     Raises:
         InvalidInput: an unknown loss or parameter, losses that cannot be trained as asked, no run to resume, or one
-            whose configuration differs in more than its steps.
+            whose configuration differs in more than its steps, or asks for fewer than are done.
     """
     place = None if folder is None else Path(folder)
     meta: dict[str, Any] = {}
@@ -61,7 +61,7 @@ def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume:
         if run.config is None:
             raise InvalidInput(f"The run {place} was trained by another program and cannot be resumed here.")
         meta = run.meta
-        config = _continued(run.config, config)
+        config = _continued(run.config, config, max(run.done.values(), default=0))
     if config is None:
         raise InvalidInput("There is nothing to run: give a configuration, or a folder to resume.")
     check_losses(config)
@@ -96,8 +96,8 @@ def text_digest(text: str) -> str:
         raise InvalidInput(f"{text} cannot be read: check the path of the text.") from error
 
 
-def _continued(stored: DistillConfig, given: DistillConfig | None) -> DistillConfig:
-    """The stored configuration, with more or fewer steps where that is asked."""
+def _continued(stored: DistillConfig, given: DistillConfig | None, done: int) -> DistillConfig:
+    """The stored configuration, with another number of steps where that is asked: not fewer than are done."""
     if given is None:
         return stored
     wanted = replace(stored, steps=given.steps)
@@ -105,5 +105,10 @@ def _continued(stored: DistillConfig, given: DistillConfig | None) -> DistillCon
         differing = next(name for name, value in vars(given).items() if value != getattr(wanted, name))
         raise InvalidInput(
             f"The run was started with other settings ({differing}): only the number of steps may change."
+        )
+    if wanted.steps < done:
+        raise InvalidInput(
+            f"The run has made {done} steps already, so it cannot end after {wanted.steps}: "
+            f"ask for {done} or more, or start a new run."
         )
     return wanted

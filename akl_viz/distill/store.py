@@ -85,8 +85,7 @@ class RunStore:
             if any(entry.name != LOCK and not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
                 holds = "a run: resume it" if (folder / runs.RUN_FILE).exists() else "other files: leave it"
                 raise InvalidInput(f"The folder {folder} already holds {holds}, or choose a new folder.")
-            lock = RunLock(folder)
-            remove_partials(folder)
+            lock = _taken(folder)
         meta: dict[str, Any] = {
             "schema": runs.SCHEMA,
             "name": folder.resolve().name,
@@ -113,8 +112,7 @@ class RunStore:
         folder = Path(folder)
         meta = runs.open_run(folder).meta
         with explained(folder):
-            lock = RunLock(folder)
-            remove_partials(folder)
+            lock = _taken(folder)
         now = {**meta, "status": "running", "message": "", "versions": _versions()}
         return cls._made(folder, lock, now, begin=begin)
 
@@ -219,6 +217,10 @@ class RunStore:
             fill_folder(folder, write)
         self._pending.append(self._disk.submit(_committed, folder, step, keep))
 
+    def checkpoints(self, loss: str) -> tuple[int, ...]:
+        """Steps of the checkpoints of a loss, in order."""
+        return tuple(runs.step_entries(self.folder / runs.CHECKPOINTS / loss_folder(loss)))
+
     def settle(self) -> None:
         """Wait until every checkpoint is on the disk. Raises InvalidInput where one cannot be."""
         pending, self._pending = self._pending, []
@@ -253,6 +255,17 @@ class RunStore:
         with explained(self.folder):
             make_folder(path.parent)
             write_bytes(path, buffer.getvalue())
+
+
+def _taken(folder: Path) -> RunLock:
+    """The lock of a run folder, rid of what an ended process left half-written."""
+    lock = RunLock(folder)
+    try:
+        remove_partials(folder)
+    except BaseException:
+        lock.release()
+        raise
+    return lock
 
 
 def _committed(folder: Path, step: int, keep: int) -> None:

@@ -7,6 +7,7 @@ so a distance to the teacher is a distance to the truth. The student is a small 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import torch
@@ -41,13 +42,12 @@ def transitions() -> Tensor:
 
 def toy_text(length: int = TOKENS) -> Tensor:
     """(length,) tokens drawn from the chain; the same every time."""
-    cumulative = transitions().exp().cumsum(-1)
-    uniform = torch.rand(length, generator=generator(_LANGUAGE, "toy text"), dtype=torch.float64)
-    ids = torch.zeros(length, dtype=torch.int64)
-    for place in range(1, length):
-        found = int(torch.searchsorted(cumulative[ids[place - 1]], uniform[place]))
-        ids[place] = min(found, VOCABULARY - 1)
-    return ids
+    cumulative = transitions().exp().cumsum(-1).tolist()
+    uniform = torch.rand(length, generator=generator(_LANGUAGE, "toy text"), dtype=torch.float64).tolist()
+    ids = [0]
+    for draw in uniform[1:]:
+        ids.append(min(bisect_left(cumulative[ids[-1]], draw), VOCABULARY - 1))
+    return torch.tensor(ids)
 
 
 def toy_corpus(window: int, prompt: int, windows: int) -> Corpus:

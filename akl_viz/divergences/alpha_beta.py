@@ -96,6 +96,7 @@ ALPHA_BETA = Divergence(
         Param("alpha", 0.2, "power of the teacher; small values look at every token alike", upper=2.0),
         Param("beta", 0.7, "power of the student; small values look at every token alike", upper=2.0),
     ),
+    unit="no unit",
     upper=_upper,
     finite=True,
 )

@@ -72,9 +72,11 @@ class Divergence:
     terms: Value
     """(..., V) what each token adds to the value."""
     params: tuple[Param, ...] = ()
+    unit: str = "nats"
+    """Of the value; "no unit" for a number that is neither nats nor a probability."""
     upper: Callable[..., float | None] | None = None
-    """The largest value in nats as a function of the parameters; None if there is none, or none that holds for every
-    size of vocabulary. The smallest is 0 for all."""
+    """The largest value, in `unit`, as a function of the parameters; None if there is none, or none that holds for
+    every size of vocabulary. The smallest is 0 for all."""
     finite: bool = False
     """Whether the value is finite whatever the supports."""
     symmetric: bool = False
@@ -106,11 +108,11 @@ class Divergence:
         return {name: param.check(params.get(name, param.default)) for name, param in known.items()}
 
     def upper_bound(self, **params: float | str) -> float | None:
-        """The largest value in nats at these parameters, or None if there is none."""
+        """The largest value, in `unit`, at these parameters, or None if there is none."""
         return None if self.upper is None else self.upper(**self.checked(params))
 
     def value(self, pair: Pair, **params: float | str) -> Tensor:
-        """(...) nats, one value per position.
+        """(...) one value per position, in `unit`.
 
         Raises:
             InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
@@ -119,7 +121,7 @@ class Divergence:
         return self.values(pair, **self.checked(params))
 
     def term_values(self, pair: Pair, **params: float | str) -> Tensor:
-        """(..., V) nats, what each token adds; they sum to the value up to rounding, and some may be negative.
+        """(..., V) what each token adds, in `unit`; they sum to the value up to rounding, and some may be negative.
 
         Raises:
             InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
@@ -128,7 +130,7 @@ class Divergence:
         return self.terms(pair, **self.checked(params))
 
     def value_and_grad(self, pair: Pair, **params: float | str) -> tuple[Tensor, Tensor]:
-        """The value (...) in nats and its gradient (..., V) with respect to the student's logits.
+        """The value (...) in `unit` and its gradient (..., V) with respect to the student's logits.
 
         For a pair made with a temperature the gradient is with respect to logits / temperature: divide it by the
         temperature for the raw logits. Entries at a student logit of -inf are 0. Do not write into the result:

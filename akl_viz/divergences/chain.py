@@ -35,7 +35,9 @@ def logit_gradient(pair: Pair, weighted: Tensor) -> Tensor:
     return torch.where(lost | (pair.student == -torch.inf), torch.zeros_like(gradient), gradient)
 
 
-def over_mixture(share: float, rest: float, ratio: Tensor) -> tuple[Tensor, Tensor]:
+def over_mixture(
+    share: float, rest: float, ratio: Tensor, rooms: tuple[Tensor | None, Tensor | None] = (None, None)
+) -> tuple[Tensor, Tensor]:
     """log(a/m) and log(b/m) for m = share a + rest b, from ratio = log(a/b).
 
     Exact to rounding for ratios near 0, and for shares near 0 and 1 (down to 1e-30): where b is nearly all of the
@@ -45,17 +47,20 @@ def over_mixture(share: float, rest: float, ratio: Tensor) -> tuple[Tensor, Tens
         share: part of a in the mixture, between 0 and 1.
         rest: 1 - share, given apart so that neither loses digits.
         ratio: (..., V), nats; may be infinite.
+        rooms: where to write the two results, None for fresh memory.
 
     Returns:
         Two tensors (..., V), nats, at most -log share and -log rest.
     """
     if rest < share:
-        second, first = over_mixture(rest, share, -ratio)
+        second, first = over_mixture(rest, share, -ratio, rooms[::-1])
         return first, second
+    if ratio.numel() == 0 or float(ratio.detach().amax()) <= _WIDE:
+        room = rooms[1]
+        excess = torch.log1p(torch.mul(torch.expm1(ratio, out=room), share, out=room), out=room)
+        return torch.sub(ratio, excess, out=rooms[0]), torch.neg(excess, out=room)
     excess = torch.log1p(share * torch.expm1(ratio.clamp_max(_WIDE)))
     alone = ratio > _WIDE
-    if not bool(alone.any()):
-        return ratio - excess, -excess
     level = math.log(share)
     return torch.where(alone, -level, ratio - excess), -torch.where(alone, ratio + level, excess)
 

@@ -36,6 +36,14 @@ class Head:
         mask.scatter_(-1, self.ids, True).index_copy_(0, self.wide, self.members.to(torch.bool))
         return mask.view(*self.size.shape, mask.shape[-1])
 
+    def contains(self, ids: Tensor) -> Tensor:
+        """(..., K) bool, which of K tokens per position (..., K), by id, are head tokens."""
+        rows = ids.reshape(-1, ids.shape[-1])
+        inside = (rows.unsqueeze(-1) == self.ids.unsqueeze(-2)).any(-1)
+        if len(self.wide):
+            inside.index_copy_(0, self.wide, self.members.gather(-1, rows.index_select(0, self.wide)) > 0.0)
+        return inside.view(ids.shape)
+
     def mass(self, values: Tensor, room: Tensor | None = None) -> Tensor:
         """(...) sums of (..., V) values over the head; of probabilities, the mass it holds."""
         rows = values.reshape(-1, values.shape[-1])

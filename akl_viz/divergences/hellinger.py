@@ -39,6 +39,7 @@ HELLINGER = Divergence(
     values=_value,
     values_and_gradients=_both,
     terms=_terms,
+    unit="no unit",
     upper=lambda: 1.0,
     finite=True,
     symmetric=True,

@@ -18,28 +18,27 @@ def _scale(beta: float, scaled: str) -> float:
 
 def _value(pair: Pair, beta: float, scaled: str) -> Tensor:
     """(...) the value in nats; rounding below 0 is cut off."""
-    return _pieces(pair, beta)[0].sum(-1).clamp_min(0.0) * _scale(beta, scaled)
+    teacher, student = _over_mixture(pair, beta)
+    total = beta * pair.teacher_sum(teacher) + (1.0 - beta) * pair.student_sum(student)
+    return total.clamp_min(0.0) * _scale(beta, scaled)
 
 
 def _terms(pair: Pair, beta: float, scaled: str) -> Tensor:
     """(..., V) what each token adds, never negative."""
-    return _pieces(pair, beta)[0] * _scale(beta, scaled)
+    teacher, student = _over_mixture(pair, beta)
+    terms = beta * pair.teacher_terms(teacher) + (1.0 - beta) * pair.student_terms(student)
+    return terms * _scale(beta, scaled)
 
 
-def _pieces(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
-    """(..., V) the terms, and the student's part q log(q/m) of them, which the gradient needs too."""
-
-    def compute() -> tuple[Tensor, Tensor]:
-        teacher, student = over_mixture(beta, 1.0 - beta, pair.log_ratio)
-        student_terms = pair.student_terms(student)
-        return beta * pair.teacher_terms(teacher) + (1.0 - beta) * student_terms, student_terms
-
-    return pair.once(("jsd", beta), compute)
+def _over_mixture(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
+    """(..., V) log(p/m) and log(q/m), nats."""
+    rooms = pair.room("teacher over mixture"), pair.room("student over mixture")
+    return pair.once(("jsd", beta), lambda: over_mixture(beta, 1.0 - beta, pair.log_ratio, rooms))
 
 
 def _both(pair: Pair, beta: float, scaled: str) -> tuple[Tensor, Tensor]:
     """Value and gradient: with d_j = (1 - beta) log(q_j/m_j) the gradient is q_j (d_j - sum q d)."""
-    student_terms = _pieces(pair, beta)[1]
+    student_terms = pair.student_terms(_over_mixture(pair, beta)[1])
     mean = student_terms.sum(-1, keepdim=True)
     gradient = (student_terms - pair.q * mean) * ((1.0 - beta) * _scale(beta, scaled))
     return _value(pair, beta, scaled), gradient

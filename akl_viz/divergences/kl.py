@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
+from akl_viz.divergences.near import settled
 from akl_viz.divergences.pair import Pair
 
 Weights = tuple[Tensor, Tensor]
@@ -32,12 +33,17 @@ def reverse_terms(pair: Pair) -> Tensor:
 
 def forward_value(pair: Pair) -> Tensor:
     """(...) KL(T‖S) in nats; rounding below 0 is cut off."""
-    return pair.once("forward_kl", lambda: pair.teacher_sum(pair.log_ratio).clamp_min(0.0))
+    return pair.once("forward_kl", lambda: settled(pair, pair.teacher_sum(pair.log_ratio), 1.0))
 
 
 def reverse_value(pair: Pair) -> Tensor:
     """(...) KL(S‖T) in nats; rounding below 0 is cut off."""
-    return pair.once("reverse_kl", lambda: (-pair.student_sum(pair.log_ratio)).clamp_min(0.0))
+    return pair.once("reverse_kl", lambda: settled(pair, _reverse_sum(pair), -1.0))
+
+
+def _reverse_sum(pair: Pair) -> Tensor:
+    """(...) sum q log(q/p) as the log-ratio has it, rounding of its normalisers included: gradients need that one."""
+    return pair.once("reverse_sum", lambda: -pair.student_sum(pair.log_ratio))
 
 
 def forward_gradient(pair: Pair) -> Tensor:
@@ -55,7 +61,7 @@ def reverse_gradient(pair: Pair) -> Tensor:
     """(..., V) q (log(q/p) - KL(S‖T)), and 0 throughout a row where KL(S‖T) is infinite."""
 
     def compute() -> Tensor:
-        mean = reverse_value(pair).unsqueeze(-1)
+        mean = _reverse_sum(pair).unsqueeze(-1)
         if pair.full_support:
             return torch.sub(-mean, pair.log_ratio, out=pair.room("reverse_kl_gradient")).mul_(pair.q)
         gradient = -pair.student_terms(pair.log_ratio + torch.where(mean.isinf(), torch.zeros_like(mean), mean))
@@ -82,7 +88,7 @@ def mixture_gradient(pair: Pair, weight_forward: Tensor, weight_reverse: Tensor)
         return torch.addcmul(forward_gradient(pair) * forward, reverse_gradient(pair), reverse)
     # The same three terms without the two gradients in between; one addcmul that broadcasts both of its row weights
     # would take three times as long as the two plain passes it replaces.
-    level = -reverse * reverse_value(pair).unsqueeze(-1)
+    level = -reverse * _reverse_sum(pair).unsqueeze(-1)
     gradient = torch.mul(pair.log_ratio, -reverse, out=pair.room("mixture_gradient")).add_(level)
     return gradient.mul_(pair.q).addcmul_(pair.excess, forward)
 

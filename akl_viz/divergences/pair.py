@@ -164,12 +164,12 @@ class Pair:
     @property
     def teacher_entropy(self) -> Tensor:
         """(...) -sum p log p, nats."""
-        return self.once("teacher_entropy", lambda: entropy_of(self.teacher, self.p, self.full_support))
+        return self.once("teacher_entropy", lambda: self._entropy(0))
 
     @property
     def student_entropy(self) -> Tensor:
         """(...) -sum q log q, nats."""
-        return self.once("student_entropy", lambda: entropy_of(self.student, self.q, self.full_support))
+        return self.once("student_entropy", lambda: self._entropy(1))
 
     def teacher_terms(self, values: Tensor) -> Tensor:
         """(..., V) p * values, 0 outside the teacher's support and infinite where values are infinite on it."""
@@ -190,6 +190,19 @@ class Pair:
         if self.full_support:
             return torch.mul(self.q, values, out=self.room("scratch")).sum(-1)
         return self.student_terms(values).sum(-1)
+
+    def taken(self, ids: Tensor) -> Pair:
+        """The pair of K tokens per row (..., K) by id: their log-probabilities, which sum to less than one."""
+        if self._sides is None:
+            return Pair(self.teacher.gather(-1, ids), self.student.gather(-1, ids))
+        return Pair(*(side.log_p_of(ids) for side in self._sides))
+
+    def _entropy(self, number: int) -> Tensor:
+        """(...) nats, of the teacher (0) or the student (1)."""
+        if self._sides is not None and self.full_support:
+            return self._sides[number].entropy(self.room("scratch"))
+        rows, weights = ((self.teacher, self.p), (self.student, self.q))[number]
+        return entropy_of(rows, weights, self.full_support)
 
     def _side_of(self, number: int) -> Side:
         """The teacher's (0) or the student's (1) rows of a pair made from logits."""

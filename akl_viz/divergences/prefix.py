@@ -7,7 +7,6 @@ the bracket are sorted. Equal entries are taken in order of their ids at every d
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,12 +20,8 @@ from akl_viz.divergences.select import descending, largest, running_mass
 _STAGES = (16, 256)
 _SAMPLE_STRIDE = 32
 """One entry in this many of a flat row is sorted, to learn where the boundary may lie."""
-_SPREAD = 1.5
-"""Half a first bracket in units of the root of the sample's size: three standard deviations of the boundary's place."""
-_BRACKET_SHARE = 32
-"""A bracket is narrowed to one entry in this many: then sorting it costs less than another pass over the row."""
-_MARGIN = 2e-6
-"""How far a mass summed in the rows' own precision must be from mu to be relied on."""
+_SPREAD = 3.0
+"""Margin of a bracket in units of the root of its length in the sample: more than three standard deviations."""
 _LEAST_TO_BRACKET = 8192
 """Shorter rows are sorted."""
 
@@ -151,47 +146,68 @@ def _by_sorting(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor]:
 
 
 def _by_bracket(rows: Tensor, rule: Rule, members: Tensor, scratch: Tensor) -> Tensor:
-    """Sizes; fills members: entries above a bracket are inside, those in it are looked at one by one."""
-    low, high = _brackets(rows, rule.mu, scratch)
-    torch.gt(rows, high, out=members)
-    base = torch.mul(rows, members, out=scratch).sum(-1, dtype=torch.float64).tolist()
+    """Sizes; fills members.
+
+    A sample says where the boundary may lie. The mass above that place, summed in full, says on which side of it the
+    boundary is and about how far away: the entries between are looked at one by one. A row in which they turn out not
+    to hold it is sorted.
+    """
+    sample = descending(rows[:, ::_SAMPLE_STRIDE].contiguous())
+    running = running_mass(sample).numpy()
+    start = (running <= rule.mu * running[:, -1:]).sum(-1).clip(1) - 1
+    entry = sample.gather(-1, torch.from_numpy(start).unsqueeze(-1))
+    torch.gt(rows, entry, out=members)
+    mass = torch.mul(rows, members, out=scratch).sum(-1, dtype=torch.float64).numpy()
     size = members.sum(-1).to(torch.int64)
-    bounds = zip(low.flatten().tolist(), high.flatten().tolist(), strict=True)
-    for row, (least, most) in enumerate(bounds):
-        values = rows[row].numpy()
-        ids = np.flatnonzero((values > least) & (values <= most))
-        values = values[ids]
-        falling = np.sort(values)[::-1]
-        running = np.cumsum(np.concatenate([base[row : row + 1], falling], dtype=np.float64))[1:]
-        count = max(int(rule.count(running)), 0 if size[row] else 1)
-        if count:
-            last = falling[count - 1]
-            above, equal = ids[values > last], ids[values == last]
-            members[row].numpy()[np.concatenate([above, equal[: count - len(above)]])] = 1.0
-            size[row] += count
+    missed = []
+    for row, bracket in enumerate(_brackets(sample.numpy(), running, start, rule.mu - mass)):
+        more = _settle(rows[row].numpy(), members[row].numpy(), float(mass[row]), bracket, rule)
+        if more is None:
+            missed.append(row)
+        else:
+            size[row] += more
+    if missed:
+        members[missed], size[missed] = _by_sorting(rows[missed], rule)
     return size
 
 
-def _brackets(rows: Tensor, mu: float, scratch: Tensor) -> tuple[Tensor, Tensor]:
-    """Values (R, 1) low and high: the mass above high is below mu and that above low is beyond it, both surely.
+def _brackets(sample: _Values, running: _Values, start: _Ids, short: _Values) -> list[tuple[Any, Any]]:
+    """(least, most) of the entries that likely hold each row's boundary, both ends included.
 
-    Masses are summed in full; the sorted sample only says where to look.
+    Args:
+        sample: (R, k) values in falling order.
+        running: (R, k) their running sums.
+        start: (R,) a place in the sample; the mass above its value is known.
+        short: (R,) how much that mass lacks to reach mu; negative where it is beyond.
     """
-    count = len(rows)
-    sample = descending(rows[:, ::_SAMPLE_STRIDE].contiguous())
-    size = sample.shape[-1]
-    window = int(_SPREAD * size**0.5)
-    running = sample.cumsum(-1, dtype=torch.float64)
-    likely = (running <= mu * running[:, -1:]).sum(-1, keepdim=True)
-    every = torch.cat([rows.new_full((count, 1), torch.inf), sample, rows.new_full((count, 1), -1.0)], dim=-1)
-    high, low = torch.zeros_like(likely), torch.full_like(likely, size + 1)
-    probes = itertools.chain([likely - window, likely + window], itertools.repeat(None))
-    undecided = torch.ones_like(likely, dtype=torch.bool)
-    while bool(undecided.any()):
-        guess = next(probes)
-        probe = ((high + low) // 2 if guess is None else guess).clamp(high + 1, low - 1)
-        mass = torch.gt(rows, every.gather(-1, probe), out=scratch).mul_(rows).sum(-1, keepdim=True)
-        high = torch.where(mass < mu - _MARGIN, probe, high)
-        low = torch.where(mass > mu + _MARGIN, probe, low)
-        undecided &= ((mass - mu).abs() > _MARGIN) & (low - high > size // _BRACKET_SHARE)
-    return every.gather(-1, low), every.gather(-1, high)
+    every, most = np.arange(len(sample)), sample.shape[-1]
+    wanted = running[every, start] + short / _SAMPLE_STRIDE
+    place = (running <= wanted[:, None]).sum(-1) - 1
+    margin = (_SPREAD * np.sqrt(np.abs(place - start) + 1.0)).astype(np.int64) + 2
+    below = short >= 0.0
+    end = np.where(below, place + margin, place - margin)
+    bound = np.where(end < 0, np.inf, np.where(end < most, sample[every, end.clip(0, most - 1)], -1.0))
+    entry = sample[every, start]
+    return list(zip(np.where(below, bound, np.nextafter(entry, np.inf)), np.where(below, entry, bound), strict=True))
+
+
+def _settle(values: _Values, marks: _Values, mass: float, bracket: tuple[Any, Any], rule: Rule) -> int | None:
+    """By how much the head grows when the marks of one row (V,) are made right within the bracket, which this does.
+
+    None, and nothing done, where the boundary is not there. `mass` is that of the marked entries.
+    """
+    ids = np.flatnonzero((values >= bracket[0]) & (values <= bracket[1]))
+    found, before = values[ids], marks[ids]
+    base = mass - float((found * before).sum(dtype=np.float64))
+    falling = np.sort(found)[::-1]
+    running = np.cumsum(falling, dtype=np.float64) + base
+    if not (len(running) and base < rule.mu < running[-1]):
+        return None
+    count = int(rule.count(running))
+    if count == 0:
+        return None
+    chosen = found > falling[count - 1]
+    equal = np.flatnonzero(found == falling[count - 1])
+    chosen[equal[: count - int(chosen.sum())]] = True
+    marks[ids] = chosen
+    return count - int(before.sum())

@@ -29,6 +29,14 @@ class Side:
         """(..., V) log-probabilities; a difference too wide for the dtype is -inf."""
         return torch.sub(self.logits, self.maximum, out=out).add_(self.log_largest)
 
+    def log_p_of(self, ids: Tensor) -> Tensor:
+        """(..., K) the same of K tokens per row, by id, without the others."""
+        return self.logits.gather(-1, ids) - self.maximum + self.log_largest
+
+    def entropy(self, out: Tensor | None) -> Tensor:
+        """(...) -sum p log p, nats, where no logit is -inf: the normaliser's part is a constant of the row."""
+        return -(torch.sub(self.logits, self.maximum, out=out).mul_(self.p).sum(-1) + self.log_largest.squeeze(-1))
+
 
 def side_of(logits: Tensor, temperature: float, side: str, name: Callable[[int], str], buffers: Buffers | None) -> Side:
     """Probabilities and normalisers of logits / temperature, after the checks.

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
 from akl_viz.divergences.chain import logit_gradient, over_mixture
+from akl_viz.divergences.near import settled
 from akl_viz.divergences.pair import Pair
 
 
@@ -30,11 +31,11 @@ def _reverse_terms(pair: Pair, alpha: float) -> Tensor:
 
 
 def _forward_value(pair: Pair, alpha: float) -> Tensor:
-    return _forward_terms(pair, alpha).sum(-1).clamp_min(0.0)
+    return settled(pair, _forward_terms(pair, alpha).sum(-1), 1.0 - alpha)
 
 
 def _reverse_value(pair: Pair, alpha: float) -> Tensor:
-    return _reverse_terms(pair, alpha).sum(-1).clamp_min(0.0)
+    return settled(pair, _reverse_terms(pair, alpha).sum(-1), alpha - 1.0)
 
 
 def _forward_both(pair: Pair, alpha: float) -> tuple[Tensor, Tensor]:
@@ -45,9 +46,8 @@ def _forward_both(pair: Pair, alpha: float) -> tuple[Tensor, Tensor]:
 
 def _reverse_both(pair: Pair, alpha: float) -> tuple[Tensor, Tensor]:
     """Value and gradient: e_j = q_j log(q_j/m_j) - alpha q_j (q_j / m_j - 1), up to a constant times q_j."""
-    terms = _reverse_terms(pair, alpha)
-    weighted = terms - pair.q * _reverse_log_ratio(pair, alpha).expm1() * alpha
-    return terms.sum(-1).clamp_min(0.0), logit_gradient(pair, weighted)
+    weighted = _reverse_terms(pair, alpha) - pair.q * _reverse_log_ratio(pair, alpha).expm1() * alpha
+    return _reverse_value(pair, alpha), logit_gradient(pair, weighted)
 
 
 def _upper(alpha: float) -> float:

@@ -30,6 +30,7 @@ TVD = Divergence(
     values=_value,
     values_and_gradients=_both,
     terms=lambda pair: 0.5 * pair.absolute_gap,
+    unit="probability",
     upper=lambda: 1.0,
     finite=True,
     symmetric=True,

@@ -15,6 +15,8 @@ from akl_viz.figures.layout import layout
 from akl_viz.figures.theme import Theme
 from akl_viz.records import FloatArray
 
+Figure = go.Figure
+"""What the functions below make."""
 DODGE = 0.035
 """Shift between neighbouring losses on the axis of log2(rank), so that their intervals do not hide each other."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star")
@@ -107,7 +109,7 @@ def key_html(losses: Sequence[str], theme: Theme) -> str:
     """The legend of all panels: shape, colour and name of every loss, and the teacher's line."""
     items = [
         f'<span style="display:inline-flex;align-items:center;gap:7px"><span aria-hidden="true" style="color:'
-        f'{colour_of(loss, theme)}">{GLYPHS[_place(losses, loss)]}</span>{html.escape(loss)}</span>'
+        f'{colours.loss_colours(loss)[theme]}">{GLYPHS[_place(losses, loss)]}</span>{html.escape(loss)}</span>'
         for loss in losses
     ]
     items.append(
@@ -115,11 +117,6 @@ def key_html(losses: Sequence[str], theme: Theme) -> str:
         f'border-top:2px dashed {colours.TEACHER[theme]}"></span>teacher</span>'
     )
     return f'<div style="display:flex;flex-wrap:wrap;gap:4px 22px">{"".join(items)}</div>'
-
-
-def colour_of(loss: str, theme: Theme) -> str:
-    """The colour of a loss: that of its divergence, else the quiet one."""
-    return colours.DIVERGENCE_COLOURS.get(loss.partition(":")[0], colours.MUTED)[theme]
 
 
 def _place(losses: Sequence[str], loss: str) -> int:
@@ -132,7 +129,7 @@ Look = tuple[str, Theme, float]
 
 def _add_loss(figure: go.Figure, rows: pd.DataFrame, panel: Panel, look: Look, symbol: str) -> None:
     loss, theme, shift = look
-    colour, rows = colour_of(loss, theme), rows.sort_values("rank")
+    colour, rows = colours.loss_colours(loss)[theme], rows.sort_values("rank")
     mean, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     drawn = _at(panel, mean)
     known = np.isfinite(low)
@@ -171,7 +168,7 @@ def _add_seeds(figure: go.Figure, rows: pd.DataFrame, panel: Panel, look: Look) 
         x=np.log2(rows["rank"].to_numpy(dtype=float)) + shift,
         y=_at(panel, rows[panel.field].to_numpy(dtype=float)),
         mode="markers",
-        marker={"size": 4, "color": colour_of(loss, theme), "opacity": 0.45},
+        marker={"size": 4, "color": colours.loss_colours(loss)[theme], "opacity": 0.45},
         customdata=np.stack([rows["rank"], rows["seed"], rows[panel.field]], axis=-1),
         hovertemplate="rank %{customdata[0]}, seed %{customdata[1]}: %{customdata[2]:.4g}<extra></extra>",
     )

@@ -114,8 +114,7 @@ def styles(history: pd.DataFrame) -> list[Style]:
         key = str(rows["loss"].iloc[0]).partition(":")[0]
         place = used.get(key, 0)
         used[key] = place + 1
-        colour = colours.DIVERGENCE_COLOURS.get(key, colours.MUTED)
-        found.append(Style(colour, list(DASHES)[place % len(DASHES)]))
+        found.append(Style(colours.loss_colours(key), list(DASHES)[place % len(DASHES)]))
     return found
 
 

@@ -72,6 +72,11 @@ HUES: tuple[str, ...] = tuple(_FILL_END)
 """Hues of a fill: one for each side of a signed metric, one for an unsigned metric."""
 
 
+def loss_colours(loss: str) -> dict[Theme, str]:
+    """The colour of a loss in both themes: that of its divergence whatever its parameters, else the quiet one."""
+    return DIVERGENCE_COLOURS.get(loss.partition(":")[0], MUTED)
+
+
 def ramp(hue: str, theme: Theme) -> tuple[str, ...]:
     """The fills of one hue, weakest first: equal steps in sRGB from the page's background to the full colour.
 
@@ -113,17 +118,10 @@ def named_colours(theme: Theme) -> dict[str, str]:
     return colours
 
 
-def css_variables(theme: Theme) -> str:
-    """The colours of one theme as CSS declarations, one `--akl-NAME: #rrggbb;` a line."""
-    return "\n".join(f"--akl-{name}: {colour};" for name, colour in named_colours(theme).items())
-
-
 def css_variables_both() -> str:
     """The colours of both themes as CSS declarations with `light-dark()`, which follows the page's color-scheme."""
-    dark = named_colours("dark")
-    return "\n".join(
-        f"--akl-{name}: light-dark({colour}, {dark[name]});" for name, colour in named_colours("light").items()
-    )
+    light, dark = (named_colours(theme) for theme in THEMES)
+    return "\n".join(f"--akl-{name}: light-dark({colour}, {dark[name]});" for name, colour in light.items())
 
 
 def _channels(colour: str) -> tuple[int, int, int]:

@@ -28,8 +28,9 @@ class HeadTailCallback(TrainerCallback):
 
     The training is not disturbed: its random numbers and the modes of its modules are as they were, so its weights
     are those of a training without the callback. Only the first process measures and writes; the others wait for it
-    at their next exchange. When the folder can no longer be written, one warning is logged, the training goes on, and
-    the rows are written as soon as they can be. A training resumed from a checkpoint appends to its run.
+    at their next exchange. Nothing that goes wrong after the first step ends the training: a measurement that fails is
+    left out, rows that cannot be written are written as soon as they can be, and one warning is logged. A training
+    resumed from a checkpoint appends to its run.
 
     Column `train_loss` is the trainer's logged loss where it logs at that step, else NaN; `tokens` counts where the
     trainer does (include_num_input_tokens_seen), else 0; `seconds` leaves the measurements out.
@@ -89,7 +90,7 @@ class HeadTailCallback(TrainerCallback):
         """Measure the step that was made, where it is a probed one."""
         if self._recording is not None:
             with undisturbed():
-                self._recording.at(state.global_step, known["model"], int(state.num_input_tokens_seen))
+                self._recording.at(state.global_step, known["model"], state.num_input_tokens_seen)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **known: Any) -> None:
         """Take the loss of the step over."""
@@ -103,7 +104,7 @@ class HeadTailCallback(TrainerCallback):
             return
         if not args.load_best_model_at_end:
             with undisturbed():
-                recording.at(state.global_step, known["model"], int(state.num_input_tokens_seen), ended=True)
+                recording.at(state.global_step, known["model"], state.num_input_tokens_seen, ended=True)
         early = state.global_step < state.max_steps
         recording.finish(f"The trainer ended at step {state.global_step} of {state.max_steps}." if early else "")
         self.close()

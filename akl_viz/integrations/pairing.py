@@ -13,8 +13,8 @@ from akl_viz.models.loading import context_length, vocabulary_rows
 from akl_viz.records import ModelInfo
 
 
-def paired_models(teacher: Any, model: Any, tokenizer: Any) -> tuple[int, torch.nn.Module]:
-    """The number of tokens both score, and the teacher's module.
+def paired(teacher: Any, model: Any, tokenizer: Any) -> tuple[Checkpoint, Checkpoint, int]:
+    """Teacher, student, and the number of tokens both score.
 
     Args:
         teacher: a Checkpoint or a causal language model, which is taken to have the trainer's tokenizer.
@@ -26,17 +26,18 @@ def paired_models(teacher: Any, model: Any, tokenizer: Any) -> tuple[int, torch.
         VocabularyMismatch: the two do not number the same tokens in the same way; without any tokenizer, the
             numbers of rows differ.
     """
-    words = tokenizer_of(tokenizer) or (teacher.tokenizer if isinstance(teacher, Checkpoint) else None)
-    if words is None:
-        rows = vocabulary_rows(checked_module(teacher)), vocabulary_rows(checked_module(model))
-        if rows[0] != rows[1]:
-            raise VocabularyMismatch(
-                f"The teacher scores {rows[0]} tokens and the student {rows[1]}, and the trainer has no tokenizer to "
-                "tell which are the same: give it one (processing_class=...)."
-            )
-        return rows[0], checked_module(teacher)
-    ours = teacher if isinstance(teacher, Checkpoint) else as_checkpoint(teacher, words)
-    return match_vocabularies(ours, as_checkpoint(model, words)).size, ours.model
+    loaded = teacher if isinstance(teacher, Checkpoint) else None
+    words = tokenizer_of(tokenizer) or (loaded.tokenizer if loaded else None)
+    ours, theirs = loaded or as_checkpoint(teacher, words), as_checkpoint(model, words)
+    if words is not None:
+        return ours, theirs, match_vocabularies(ours, theirs).size
+    rows = ours.info.vocab_size, theirs.info.vocab_size
+    if rows[0] != rows[1]:
+        raise VocabularyMismatch(
+            f"The teacher scores {rows[0]} tokens and the student {rows[1]}, and the trainer has no tokenizer to "
+            "tell which are the same: give it one (processing_class=...)."
+        )
+    return ours, theirs, rows[0]
 
 
 def tokenizer_of(given: Any) -> Any:

@@ -20,8 +20,8 @@ from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.integrations.held_out import held_out_sequences, left_out
-from akl_viz.integrations.pairing import as_checkpoint, tokenizer_of
-from akl_viz.models import Checkpoint, is_out_of_memory, load_checkpoint, match_vocabularies
+from akl_viz.integrations.pairing import paired
+from akl_viz.models import Checkpoint, is_out_of_memory, load_checkpoint
 from akl_viz.records import ModelInfo
 
 LOG = logging.getLogger(__name__)
@@ -72,15 +72,17 @@ class Recording:
             AklVizError: the teacher, the texts or the folder cannot be used; nothing is left behind then.
         """
         self._teacher, student, shared = _pair(watched, model, tokenizer)
-        length = min(watched.window, self._teacher.info.context, student.info.context)
+        words = Vocabulary(student.tokenizer, shared, min(self._teacher.info.context, student.info.context))
+        length = min(watched.window, words.context)
         sequences = held_out_sequences(
-            watched.held_out, student.tokenizer, rows=shared, window=length, count=watched.probe.windows
+            watched.held_out, words.tokenizer, rows=shared, window=length, count=watched.probe.windows
         )
-        self._probe = Probe(self._teacher.model, sequences, Vocabulary(student.tokenizer, shared), watched.probe)
+        self._probe = Probe(self._teacher.model, sequences, words, watched.probe)
         self._due = frozenset(watched.probe.steps(steps))
         self._waiting: dict[int, Measured] = {}
         self._last: Measured | None = None
         self._warned = False
+        self._missed: set[int] = set()
         identity = _identity(self._teacher.info, watched.probe, sequences)
         self._store = _opened(watched.folder, identity, step)
         self._loss = self._store.losses[0]
@@ -112,7 +114,7 @@ class Recording:
             self._store.detail(self._loss, step, start[1])
             self._put(Measured(step, start[0], self._seconds, 0))
 
-    def at(self, step: int, model: Any, tokens: int, *, ended: bool = False) -> None:
+    def at(self, step: int, model: Any, tokens: Any, *, ended: bool = False) -> None:
         """Measure a step where it is a probed one, or the last; training time stands still meanwhile.
 
         Args:
@@ -126,13 +128,12 @@ class Recording:
             return
         now = time.perf_counter()
         seconds = self._seconds + now - self._started
-        try:
+        self._missed.add(step)
+        with self._harmless(f"step {step} could not be measured"):
             row, detail = self._measured(model)
-        except (AklVizError, RuntimeError) as error:
-            reason = "there is not enough memory" if is_out_of_memory(error) else str(error)
-            self._warn(f"step {step} could not be measured ({reason})")
-        else:
-            self._write(Measured(step, row, seconds, tokens), detail)
+            measured = Measured(step, row, seconds, int(tokens or 0))
+            self._missed.discard(step)
+            self._write(measured, detail)
         self._started += time.perf_counter() - now
 
     def logged(self, step: int, loss: float) -> None:
@@ -142,17 +143,17 @@ class Recording:
 
     def finish(self, message: str) -> None:
         """The training came to its end."""
-        try:
+        steps = ", ".join(map(str, sorted(self._missed)))
+        missed = f"Not measured, for a reason the log of the training has: step {steps}." if steps else ""
+        with self._harmless("the end of the run could not be written"):
             self._flush()
-            self._store.finish("finished", message)
-        except InvalidInput as error:
-            self._warn(str(error))
+            self._store.finish("finished", " ".join(filter(None, (message, missed))))
         self.close()
 
     def close(self) -> None:
         """Let others write the folder; without `finish` the run counts as interrupted."""
         # A folder that is gone, or no folder any more, holds nothing to tidy up.
-        with suppress(OSError):
+        with self._harmless("the folder could not be let go"), suppress(OSError):
             self._store.close()
 
     def _measured(self, model: Any) -> tuple[ProbeRow, ProbeDetail]:
@@ -161,16 +162,11 @@ class Recording:
 
     def _write(self, measured: Measured, detail: ProbeDetail | None = None) -> None:
         """Add a row; one that cannot be written waits for the next."""
-        try:
-            if detail is not None:
+        if detail is not None:
+            with self._harmless(f"the details of step {measured.step} could not be written"):
                 self._store.detail(self._loss, measured.step, detail)
-        except InvalidInput as error:
-            self._warn(str(error))
-        try:
+        with self._harmless(f"step {measured.step} could not be written"):
             self._put(measured)
-        except InvalidInput as error:
-            self._warn(str(error))
-        else:
             self._warned = False
 
     def _put(self, measured: Measured) -> None:
@@ -186,11 +182,18 @@ class Recording:
             )
             del self._waiting[step]
 
-    def _warn(self, sentence: str) -> None:
-        """Once, until something is written again."""
-        if not self._warned:
-            LOG.warning("the training goes on, but is not recorded for now: %s", sentence)
-        self._warned = True
+    @contextmanager
+    def _harmless(self, what: str) -> Iterator[None]:
+        """Whatever goes wrong within is told once, until something is written again, and the training goes on."""
+        try:
+            yield
+        except Exception as error:
+            reason = "there is not enough memory" if is_out_of_memory(error) else str(error) or type(error).__name__
+            if not self._warned:
+                LOG.warning("the training goes on, but is not recorded for now: %s (%s)", what, reason.rstrip("."))
+            # An error nobody foresaw is for the log to explain.
+            LOG.info("%s", what, exc_info=None if isinstance(error, AklVizError) else error)
+            self._warned = True
 
 
 @contextmanager
@@ -211,13 +214,10 @@ def _pair(watched: Watched, model: Any, tokenizer: Any) -> tuple[Checkpoint, Che
     given = watched.teacher
     if isinstance(given, str):
         given = load_checkpoint(given, device=str(next(model.parameters()).device))
-    loaded = given if isinstance(given, Checkpoint) else None
-    words = watched.tokenizer or tokenizer_of(tokenizer) or (loaded.tokenizer if loaded else None)
-    if words is None:
+    teacher, student, shared = paired(given, model, watched.tokenizer or tokenizer)
+    if student.tokenizer is None:
         raise InvalidInput("The trainer has no tokenizer: give HeadTailCallback one (tokenizer=...).")
-    teacher = loaded or as_checkpoint(given, words)
-    student = as_checkpoint(model, words)
-    return teacher, student, match_vocabularies(teacher, student).size
+    return teacher, student, shared
 
 
 def _identity(teacher: ModelInfo, probe: ProbeConfig, sequences: tuple[TokenSequence, ...]) -> str:

@@ -11,7 +11,7 @@ from transformers import Trainer, TrainingArguments
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
 from akl_viz.integrations.gap_log import GapLog
-from akl_viz.integrations.pairing import paired_models
+from akl_viz.integrations.pairing import paired
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
@@ -73,10 +73,10 @@ class DistillationMixin:
         _refuse_other_losses(trainer)
         if fused:
             _refuse_fused(trainer)
-        self._shared_rows, module = paired_models(loaded, trainer.model, trainer.processing_class)
-        _refuse_same(module, trainer.model)
+        given, _, self._shared_rows = paired(loaded, trainer.model, trainer.processing_class)
+        _refuse_same(given.model, trainer.model)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
-        self._teacher = [_frozen(module, trainer.args.device)]
+        self._teacher = [_frozen(given.model, trainer.args.device)]
         # The trainer then counts the labels of the whole batch whatever the student's forward takes, without those
         # of first tokens, which nothing predicts.
         trainer.model_accepts_loss_kwargs = trainer._loss_shifts_labels = True

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from akl_viz.toys.discrete import run_discrete
-    from akl_viz.toys.first import FirstCount, binomial_interval, who_was_ahead, who_was_first
+    from akl_viz.toys.first import FirstCount, who_was_ahead, who_was_first
     from akl_viz.toys.gaussian import fit_gaussians, student_density
-    from akl_viz.toys.gaussian_results import GaussianFits, Optimum, Path
+    from akl_viz.toys.gaussian_results import NO_MINIMUM, GaussianFits, Optimum, Path
+    from akl_viz.toys.intervals import binomial_interval
     from akl_viz.toys.lowrank import run_lowrank
     from akl_viz.toys.lowrank_results import (
         LOWRANK_FIELDS,
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from akl_viz.toys.mixture import GAUSSIAN_PRESETS, GaussianConfig, Mixture, gaussian_config
     from akl_viz.toys.plateau import PlateauResult, plateau_steps
     from akl_viz.toys.proof import (
-        LateEquivalence,
-        SimplexField,
         hessian,
         late_equivalence,
         phi,
         phi_curves,
+        phi_of_mix,
         simplex_field,
         simplex_paths,
+        simplex_run,
     )
+    from akl_viz.toys.proof_results import LateEquivalence, PhiCurves, SimplexField, SimplexRun
     from akl_viz.toys.results import FIELDS, GAPS, DiscreteRuns
     from akl_viz.toys.settings import (
         DEFAULT_LR,
@@ -57,6 +59,7 @@ __all__ = [
     "LOSSES",
     "LOWRANK_FIELDS",
     "LOWRANK_PRESETS",
+    "NO_MINIMUM",
     "OPTIMISERS",
     "STARTS",
     "TAILS",
@@ -74,8 +77,10 @@ __all__ = [
     "Optimiser",
     "Optimum",
     "Path",
+    "PhiCurves",
     "PlateauResult",
     "SimplexField",
+    "SimplexRun",
     "Start",
     "Target",
     "binomial_interval",
@@ -88,11 +93,13 @@ __all__ = [
     "own_target",
     "phi",
     "phi_curves",
+    "phi_of_mix",
     "plateau_steps",
     "run_discrete",
     "run_lowrank",
     "simplex_field",
     "simplex_paths",
+    "simplex_run",
     "stored_lowrank",
     "student_density",
     "who_was_ahead",
@@ -119,7 +126,7 @@ _HOMES = {
     "DiscreteRuns": "results",
     "run_discrete": "discrete",
     "FirstCount": "first",
-    "binomial_interval": "first",
+    "binomial_interval": "intervals",
     "who_was_ahead": "first",
     "who_was_first": "first",
     "PlateauResult": "plateau",
@@ -128,6 +135,7 @@ _HOMES = {
     "GaussianConfig": "mixture",
     "Mixture": "mixture",
     "gaussian_config": "mixture",
+    "NO_MINIMUM": "gaussian_results",
     "GaussianFits": "gaussian_results",
     "Optimum": "gaussian_results",
     "Path": "gaussian_results",
@@ -141,14 +149,18 @@ _HOMES = {
     "lowrank_config": "lowrank_results",
     "stored_lowrank": "lowrank_results",
     "run_lowrank": "lowrank",
-    "LateEquivalence": "proof",
-    "SimplexField": "proof",
+    "LateEquivalence": "proof_results",
+    "PhiCurves": "proof_results",
+    "SimplexField": "proof_results",
+    "SimplexRun": "proof_results",
     "hessian": "proof",
     "late_equivalence": "proof",
     "phi": "proof",
     "phi_curves": "proof",
+    "phi_of_mix": "proof",
     "simplex_field": "proof",
     "simplex_paths": "proof",
+    "simplex_run": "proof",
 }
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from akl_viz.divergences import Divergence, Head, Pair, get
-from akl_viz.divergences.head import find_head
+from akl_viz.divergences import Divergence, Pair, get, weights_of
+from akl_viz.divergences.kl import forward_value, reverse_value
 from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.loss_spec import LossSpec
-from akl_viz.records import Boundary
+from akl_viz.toys.batch import Batch, HeadKey, Teacher
 from akl_viz.toys.optimisers import Update
 from akl_viz.toys.settings import Optimiser
 
@@ -41,27 +42,12 @@ class Loss:
         names = {param.name for param in row.params}
         return cls(row, row.checked({name: shared[name] for name in shared if name in names} | spec.params))
 
-
-class Teacher:
-    """One teacher repeated for a batch of students: its rows, and its heads found once however many steps follow."""
-
-    def __init__(self, probabilities: Tensor, students: torch.Size) -> None:
-        """Args: probabilities (V,) above 0, float64; students: shape of the batch."""
-        self.log = probabilities.log()
-        """(V,) nats."""
-        self.rows = self.log.expand(*students, len(self.log))
-        self.target = torch.full(students, int(self.log.argmax()))
-        """(...) the likeliest token, for divergences that look at the token that followed."""
-        self._heads: dict[tuple[float, str], Head] = {}
-
-    def pair(self, logits: Tensor, heads: set[tuple[float, Boundary]], *, with_target: bool = False) -> Pair:
-        """The pair with these students (..., V), the named heads already known to it."""
-        pair = Pair.from_logits(self.rows, logits, target=self.target if with_target else None)
-        for key in heads:
-            if key not in self._heads:
-                self._heads[key] = find_head(pair.p, *key)
-            pair.once(("head", *key), lambda head=self._heads[key]: head)  # type: ignore[misc]
-        return pair
+    @cached_property
+    def heads(self) -> set[HeadKey]:
+        """(mu, boundary) of the head it looks at; empty where it looks at none."""
+        if not {"mu", "boundary"} <= self.params.keys():
+            return set()
+        return {(float(self.params["mu"]), self.params["boundary"])}  # type: ignore[arg-type]
 
 
 class Measured(NamedTuple):
@@ -83,7 +69,7 @@ class Descent:
         start: Tensor,
         losses: Sequence[Loss],
         optimisers: Sequence[Optimiser],
-        heads: set[tuple[float, Boundary]] | None = None,
+        heads: set[HeadKey] | None = None,
     ) -> None:
         """Set every loss and optimiser on the same starts.
 
@@ -92,41 +78,55 @@ class Descent:
             start: (S, V) logits.
             losses: what is minimised.
             optimisers: what with.
-            heads: (mu, boundary) of heads the caller will ask the pairs for.
+            heads: (mu, boundary) of heads the caller will ask the batch for.
         """
         self.losses = list(losses)
         self.logits = start.expand(len(losses), len(optimisers), *start.shape).clone()
-        self.teacher = Teacher(probabilities, self.logits.shape[1:-1])
         self.steps = 0
-        self._gradients = torch.empty_like(self.logits)
-        self._updates = [Update(optimiser, self.logits[:, place]) for place, optimiser in enumerate(optimisers)]
+        self._teacher = Teacher(probabilities, self.logits.shape[:-1])
+        gradients = torch.empty_like(self.logits)
+        self._slopes = gradients.unbind(0)
+        self._moves = [
+            (Update(optimiser, self.logits[:, place]), self.logits[:, place], gradients[:, place])
+            for place, optimiser in enumerate(optimisers)
+        ]
         self._heads = heads or set()
+        self.batch = self._new_batch()
+        """The students last measured, of all losses together."""
 
     def measure(self) -> list[Measured]:
         """Every loss at the present logits. Raises InvalidInput where a learning rate drove them out of range."""
-        return [self._measured(number, loss) for number, loss in enumerate(self.losses)]
+        batch = self.batch = self._new_batch()
+        # The parts take from the batch what two losses would each compute, and what is recorded anyway.
+        forward_value(batch), reverse_value(batch)
+        for key in self._heads:
+            weights_of(batch, *key)
+        return [self._measured(batch, number) for number in range(len(self.losses))]
 
     def step(self) -> None:
         """Move every student by one step along the gradient last measured."""
-        for place, update in enumerate(self._updates):
-            update.step(self.logits[:, place], self._gradients[:, place])
+        for update, logits, gradients in self._moves:
+            update.step(logits, gradients)
         self.steps += 1
 
-    def _measured(self, number: int, loss: Loss) -> Measured:
-        heads = set(self._heads)
-        if {"mu", "boundary"} <= loss.params.keys():
-            heads.add((float(loss.params["mu"]), loss.params["boundary"]))  # type: ignore[arg-type]
-        logits = self.logits[number]
+    def _new_batch(self) -> Batch:
         try:
-            pair = self.teacher.pair(logits, heads, with_target=loss.row.needs_target)
+            return Batch(self._teacher, self.logits, self._heads)
         except InvalidInput as error:
-            if bool(logits.isfinite().all()):
+            lost = (~self.logits.flatten(1).isfinite().all(-1)).nonzero()
+            if not len(lost):
                 raise
+            key = self.losses[int(lost[0])].row.key
             raise InvalidInput(
-                f"{loss.row.key} drove the logits out of range at step {self.steps}: take a smaller learning rate."
+                f"{key} drove the logits out of range at step {self.steps}: take a smaller learning rate."
             ) from error
-        value, self._gradients[number] = loss.row.value_and_grad(pair, **loss.params)
-        return Measured(pair, value, self._gradients[number])
+
+    def _measured(self, batch: Batch, number: int) -> Measured:
+        loss = self.losses[number]
+        pair = batch.part(number, loss.heads)
+        # The parameters were checked when the loss was made: not again at every step.
+        value, gradient = loss.row.values_and_gradients(pair, **loss.params)
+        return Measured(pair, value, self._slopes[number].copy_(gradient))
 
 
 def tell(share: float, progress: Progress | None, cancelled: Stop | None) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from akl_viz.divergences import head_mask, weights_of
 from akl_viz.divergences.kl import forward_value, reverse_value
+from akl_viz.toys.batch import Batch
 from akl_viz.toys.descent import Descent, Loss, Measured, Progress, Stop, tell
 from akl_viz.toys.results import FIELDS, DiscreteRuns
 from akl_viz.toys.settings import DiscreteConfig, far_from
@@ -42,15 +43,16 @@ def run_discrete(
     regions = _regions(config, probabilities)
     recorder = _Recorder(config, descent, regions)
     report = max(1, config.steps // _REPORTS)
-    with torch.no_grad():
+    with torch.inference_mode():
         for step in range(config.steps + 1):
-            recorder.record(step, descent.measure())
+            measured = descent.measure()
+            recorder.record(step, descent.batch, measured)
             if step < config.steps:
                 descent.step()
             if step % report == 0 or step == config.steps:
                 tell(step / config.steps, progress, cancelled)
     head, tail, far = regions.numpy()
-    values = {name: recorder.values[place].numpy() for place, name in enumerate(FIELDS)}
+    values = dict(zip(FIELDS, recorder.values().numpy(), strict=True))
     steps = np.asarray(config.recorded)
     return DiscreteRuns(config, probabilities.numpy(), head, tail, far, steps, values, recorder.frames)
 
@@ -75,20 +77,23 @@ class _Recorder:
         self._regions = regions.T.to(torch.float64)
         self._places = {step: place for place, step in enumerate(config.recorded)}
         *lead, vocabulary = descent.logits.shape
-        self.values = torch.empty(len(FIELDS), *lead, len(self._places), dtype=torch.float64)
-        """(fields, L, O, S, T)"""
+        self._values = torch.empty(len(self._places), len(FIELDS), *lead, dtype=torch.float64)
         shape = (*lead[:2], len(self._places), vocabulary)
         self.frames = np.empty(shape, np.float32) if config.frames else None
 
-    def record(self, step: int, measured: list[Measured]) -> None:
+    def record(self, step: int, batch: Batch, measured: list[Measured]) -> None:
         """Write this step, if it is one to record."""
         place = self._places.get(step)
         if place is None:
             return
-        for number, (pair, value, _) in enumerate(measured):
-            into = self.values[:, number, ..., place]
-            into[0:3] = torch.matmul(pair.absolute_gap, self._regions).movedim(-1, 0)
-            into[3], into[4], into[6] = forward_value(pair), reverse_value(pair), value
-            into[5] = weights_of(pair, *self._head)[0]
-            if self.frames is not None:
-                self.frames[number, :, place] = pair.q[:, 0].numpy()
+        into = self._values[place]
+        into[0:3] = torch.matmul(batch.absolute_gap, self._regions).movedim(-1, 0)
+        into[3], into[4] = forward_value(batch), reverse_value(batch)
+        into[5] = weights_of(batch, *self._head)[0]
+        torch.stack([value for _, value, _ in measured], out=into[6])
+        if self.frames is not None:
+            self.frames[:, :, place] = batch.q[:, :, 0].numpy()
+
+    def values(self) -> Tensor:
+        """What was recorded, (fields, L, O, S, T)."""
+        return self._values.movedim(0, -1).contiguous()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest
 
 from akl_viz.errors import InvalidInput
+from akl_viz.metrics import loss_name
 from akl_viz.records import FloatArray
+from akl_viz.toys.intervals import binomial_interval
 from akl_viz.toys.results import GAPS, DiscreteRuns
 
-LEVEL = 0.95
 _STARTS = {
     "uniform": "from logits drawn from 0 to 1",
     "zeros": "from a uniform student",
@@ -19,7 +19,6 @@ _STARTS = {
     "missing-mode": "from a start without a mode",
 }
 _GAPS = {"head_gap": "head gap", "tail_gap": "tail gap", "far_gap": "far gap"}
-_NAMES = {"forward_kl": "KL(T‖S)", "reverse_kl": "KL(S‖T)", "akl": "AKL", "akl:direction=reversed": "reversed AKL"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class FirstCount:
         return self.turned._told() if self.losses > self.wins else self._told()
 
     def _told(self) -> str:
-        first, second = _name(self.first), _name(self.second)
+        first, second = loss_name(self.first), loss_name(self.second)
         gap = _GAPS[self.field]
         if self.share is not None:
             what = f"{second} brought the {gap} below {self.share:.0%} of its start before {first}"
@@ -110,12 +109,6 @@ def who_was_ahead(
     return _count(runs, (first, second), gaps, (field, None, step, 0), optimiser)
 
 
-def binomial_interval(wins: int, n: int) -> tuple[float, float]:
-    """The exact 95 % interval of a share (Clopper & Pearson 1934)."""
-    interval = binomtest(wins, n).proportion_ci(LEVEL, method="exact")
-    return float(interval.low), float(interval.high)
-
-
 def check_share(share: float) -> None:
     """Raise InvalidInput unless the share lies between 0 and 1."""
     if not 0.0 < share < 1.0:
@@ -148,7 +141,3 @@ def _count(
     low, high = binomial_interval(wins, len(a))
     setting = f"{runs.config.optimisers[optimiser].label} {_STARTS[runs.config.start.kind]}"
     return FirstCount(*losses, field, share, step, wins, ties, min(never, ties), len(a), low, high, setting)
-
-
-def _name(loss: str) -> str:
-    return _NAMES.get(loss, loss)

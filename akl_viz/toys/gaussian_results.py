@@ -19,6 +19,12 @@ def moments(points: FloatArray, probabilities: FloatArray) -> tuple[FloatArray, 
     return mean, second
 
 
+NO_MINIMUM = (
+    "No start ended at a minimum: the students ran off to ever more extreme ones, as they do where a grid cuts the "
+    "target off; move the means towards the middle, make the sds smaller, or take the wide grid."
+)
+
+
 @dataclass(frozen=True)
 class Optimum:
     """One local minimum of one loss."""
@@ -58,7 +64,7 @@ class Path:
     values: FloatArray
     """(R, T) nats."""
     ends: IntArray
-    """(R,) rank of the optimum it ended at; -1 where it ended at none."""
+    """(R,) rank of the optimum it ended at; -1 where it ended at none: it failed."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,15 @@ class GaussianFits:
     optima: dict[str, tuple[Optimum, ...]]
     """loss -> optima, best first."""
     paths: dict[str, Path]
+
+    def failed(self, loss: str) -> tuple[int, ...]:
+        """The starts that ended at no minimum: they ran off to ever more extreme students, or stand on a saddle."""
+        return tuple(np.flatnonzero(self.paths[loss].ends < 0).tolist())
+
+    @property
+    def found(self) -> bool:
+        """Whether any start of any loss ended at a minimum."""
+        return any(self.optima.values())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -122,7 +137,9 @@ class GaussianFits:
         runs = []
         for loss, optima in self.optima.items():
             listed = [self._listed(loss, one) for one in optima]
-            runs.append({"loss": loss, "starts": self.config.starts, "optima": listed})
+            runs.append(
+                {"loss": loss, "starts": self.config.starts, "failed": list(self.failed(loss)), "optima": listed}
+            )
         return {
             "schema": 1,
             "grid": self.config.grid,

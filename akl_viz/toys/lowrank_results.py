@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
 
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
 from akl_viz.paths import DATA
 from akl_viz.records import FloatArray
-from akl_viz.toys.first import LEVEL, binomial_interval
+from akl_viz.toys.intervals import binomial_interval, t_interval
 
 LOWRANK_FIELDS = ("forward_kl", "reverse_kl", "tvd", "entropy", "top5", "bottom_half", "loss_value")
 """Means over contexts: both KLs and the loss in nats, total variation, the student's entropy in nats, its mass on the
@@ -111,9 +110,9 @@ class Finding:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LowRankResult:
-    """Where every student ended, by loss, rank and seed."""
+    """Where every student ended, by loss, rank and seed; equal only to itself."""
 
     config: LowRankConfig
     values: dict[str, FloatArray]
@@ -214,11 +213,8 @@ def stored_lowrank(path: Path | None = None) -> LowRankResult:
 
 def _mean(values: FloatArray) -> dict[str, float | int]:
     """Mean over seeds with the ends of its interval; no ends for one seed."""
-    n, mean = len(values), float(values.mean())
-    if n < 2:
-        return {"mean": mean, "low": math.nan, "high": math.nan, "n": n}
-    half = float(t.ppf((1.0 + LEVEL) / 2.0, n - 1)) * float(values.std(ddof=1)) / math.sqrt(n)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "n": n}
+    mean, half = t_interval(values)
+    return {"mean": mean, "low": mean - half, "high": mean + half, "n": len(values)}
 
 
 def _finding(rank: int, claim: str, held: np.ndarray[Any, Any]) -> Finding:

@@ -82,7 +82,7 @@ class Mixture:
         """Mean (D,) and sd (D,) of the whole mixture, on the line and not on a grid."""
         means, sds, shares = np.asarray(self.means), np.asarray(self.sds), self.shares[:, None]
         mean: FloatArray = (shares * means).sum(0)
-        sd: FloatArray = np.sqrt((shares * (sds**2 + means**2)).sum(0) - mean**2)
+        sd: FloatArray = np.sqrt((shares * (sds**2 + (means - mean) ** 2)).sum(0))
         return mean, sd
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from akl_viz.divergences import Pair, log_probs
 from akl_viz.errors import InvalidInput
 from akl_viz.records import FloatArray
 from akl_viz.toys.descent import Descent, Loss
+from akl_viz.toys.proof_results import LateEquivalence, PhiCurves, SimplexField, SimplexRun
 from akl_viz.toys.settings import MOST_STEPS, Optimiser
 from akl_viz.toys.targets import own_target
 
@@ -20,6 +20,8 @@ SIMPLEX = 3
 _MOST_DENSITY = 100
 _MOST_TOKENS = 200
 _EDGE = 1e-12
+_FARTHEST = 100.0
+_SEEDS = 2**63
 
 
 def phi(ratios: FloatArray, weight: float) -> FloatArray:
@@ -49,16 +51,10 @@ def phi_curves(
     return ratios, np.stack([phi(ratios, weight) for weight in weights])
 
 
-@dataclass(frozen=True)
-class SimplexField:
-    """Where gradient descent on the logits moves a student over three tokens."""
-
-    points: FloatArray
-    """(N, 3) students, inside the simplex."""
-    values: dict[str, FloatArray]
-    """loss -> (N,) nats."""
-    steps: dict[str, FloatArray]
-    """loss -> (N, 3) dq/dt under dz/dt = -gradient; rows sum to 0."""
+def phi_of_mix(weight: float) -> PhiCurves:
+    """The curves of phi for one weight and for both ends. Raises InvalidInput as `phi` does."""
+    ratios, (mix, forward, reverse) = phi_curves([weight, 1.0, 0.0])
+    return PhiCurves(weight, ratios, mix, forward, reverse)
 
 
 def simplex_field(teacher: Sequence[float], losses: Sequence[str], density: int = 12) -> SimplexField:
@@ -116,6 +112,36 @@ def simplex_paths(
     return dict(zip(losses, paths, strict=True))
 
 
+def simplex_run(  # noqa: PLR0913 - the experiment, by name
+    teacher: Sequence[float],
+    start: Sequence[float],
+    losses: Sequence[str],
+    optimiser: Optimiser | None = None,
+    *,
+    steps: int = 200,
+    density: int = 13,
+    threshold: float = 0.05,
+) -> SimplexRun:
+    """The flow of each loss, and its path from one start with the steps until it is near the teacher.
+
+    Args:
+        teacher: three probabilities, divided by their sum.
+        start: three probabilities.
+        losses: LossSpec strings.
+        optimiser: sgd with lr 1 if None.
+        steps: optimiser steps of the paths.
+        density: points of the flow along each side.
+        threshold: total variation to get below, between 0 and 1.
+    """
+    if not 0.0 < threshold < 1.0:
+        raise InvalidInput(f"The threshold must lie between 0 and 1, not {threshold:g}.")
+    rule = optimiser or Optimiser("sgd", 1.0)
+    paths = simplex_paths(teacher, losses, [start], rule, steps)
+    field = simplex_field(teacher, losses, density)
+    begun = {loss: path[0] for loss, path in paths.items()}
+    return SimplexRun(_three(teacher).numpy(), _three(start).numpy(), rule, threshold, field, begun)
+
+
 def hessian(loss: str, teacher: Sequence[float] | FloatArray, student: Sequence[float] | FloatArray) -> FloatArray:
     """(V, V) second derivatives of a loss in the student's logits, nats; weights of AKL held constant.
 
@@ -142,20 +168,6 @@ def hessian(loss: str, teacher: Sequence[float] | FloatArray, student: Sequence[
     return result
 
 
-@dataclass(frozen=True)
-class LateEquivalence:
-    """How alike two losses are as the student comes to the teacher: one entry per distance."""
-
-    distances: FloatArray
-    """(D,) length of the logit error."""
-    tv: FloatArray
-    """(D,) total variation."""
-    cosine: FloatArray
-    """(D,) cosine of the two gradients; 1 where they point the same way."""
-    hessian_distance: FloatArray
-    """(D,) Frobenius norm of the difference of the Hessians over that of the first."""
-
-
 def late_equivalence(
     teacher: Sequence[float],
     distances: Sequence[float] = (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.01),
@@ -166,12 +178,14 @@ def late_equivalence(
 
     Args:
         teacher: (V,) probabilities, divided by their sum.
-        distances: lengths of the logit error, above 0.
+        distances: lengths of the logit error, above 0, at most 100.
         losses: LossSpec strings.
         seed: of the direction.
     """
-    if not distances or min(distances) <= 0.0:
-        raise InvalidInput("Distances must be above 0.")
+    if not distances or not all(0.0 < distance <= _FARTHEST for distance in distances):
+        raise InvalidInput(f"Distances must lie above 0, at most {_FARTHEST:g}.")
+    if not 0 <= seed < _SEEDS:
+        raise InvalidInput(f"The seed must be from 0 to {_SEEDS - 1}, not {seed}.")
     target = torch.from_numpy(own_target(teacher))
     rows = target.log()
     direction = torch.randn(len(rows), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -187,7 +201,8 @@ def late_equivalence(
         one, other = (hessian(text, target.numpy(), student) for text in losses)
         apart.append(float(np.linalg.norm(one - other) / np.linalg.norm(one)))
     tv = 0.5 * pair.absolute_gap.sum(-1)
-    return LateEquivalence(lengths.numpy(), tv.numpy(), cosine.numpy(), np.asarray(apart))
+    numbers = (lengths.numpy(), tv.numpy(), cosine.numpy(), np.asarray(apart))
+    return LateEquivalence(target.numpy(), losses, seed, *numbers)
 
 
 def _three(numbers: Sequence[float]) -> Tensor:

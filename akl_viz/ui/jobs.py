@@ -14,7 +14,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -23,8 +24,12 @@ from typing import Generic, TypeVar
 from akl_viz.errors import AklVizError, Cancelled
 
 T = TypeVar("T")
+Key = TypeVar("Key", bound=Hashable)
 LOG = logging.getLogger(__name__)
 UNEXPECTED = "Something went wrong that AKL Viz did not foresee; the server's log has the details."
+UNWATCHED_SECONDS = 150.0
+"""How long a job goes on without a poll. Browsers let the timers of a hidden tab run once a minute at worst
+(Chromium's intensive throttling, after five minutes), so two polls in a row may be late before a job is lost."""
 
 
 @dataclass
@@ -166,3 +171,69 @@ class Worker:
         finally:
             with self._lock:
                 self._waiting = [other for other in self._waiting if other is not job]
+
+
+class KeptJobs(Generic[Key, T]):
+    """Results by key: some are kept, one is computed at a time, sessions that ask for the same one share its job."""
+
+    def __init__(self, label: str, work: Callable[[Key, Job[T]], T], most: int) -> None:
+        """Start the thread that computes.
+
+        Args:
+            label: the subject of sentences about a job: "The comparison".
+            work: computes the result of a key; it calls the job's `report` often.
+            most: results kept; the one unused for longest makes room.
+        """
+        self._label, self._work, self._most = label, work, most
+        self._kept: OrderedDict[Key, T] = OrderedDict()
+        self._running: dict[Key, Job[T]] = {}
+        self._lock = threading.Lock()
+        self._worker = Worker(label)
+
+    def known(self, key: Key) -> T | None:
+        """The kept result."""
+        with self._lock:
+            result = self._kept.get(key)
+            if result is not None:
+                self._kept.move_to_end(key)
+            return result
+
+    def kept(self) -> list[tuple[Key, T]]:
+        """Every kept result, the one unused for longest first."""
+        with self._lock:
+            return list(self._kept.items())
+
+    def keep(self, key: Key, result: T) -> None:
+        """Keep a result that came from elsewhere, as one does that was computed here."""
+        with self._lock:
+            self._kept[key] = result
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+    def start(self, key: Key, watcher: str) -> Job[T]:
+        """Queue the computation, or join the one that another session asked for.
+
+        A job that stops while nobody watches it is no longer joined: a new one takes its place.
+        """
+        with self._lock:
+            self._running = {known: job for known, job in self._running.items() if not job.done}
+            job = self._running.get(key)
+            if job is None or not job.watch(watcher):
+                job = self._worker.submit(
+                    self._label, lambda own: self._computed(key, own), watcher=watcher, unwatched=UNWATCHED_SECONDS
+                )
+                self._running[key] = job
+            return job
+
+    def ahead(self, job: Job[T]) -> int:
+        """How many computations are before this one."""
+        return self._worker.ahead(job)
+
+    def _computed(self, key: Key, job: Job[T]) -> T:
+        """The result, computed unless a job before this one did so."""
+        result = self.known(key)
+        if result is None:
+            result = self._work(key, job)
+            self.keep(key, result)
+        return result

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +13,13 @@ from akl_viz.models.fingerprint import stamp
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
 from akl_viz.records import Settings, TokenTrace
-from akl_viz.ui.jobs import Job, Worker
+from akl_viz.ui.jobs import Job, KeptJobs
 
 if TYPE_CHECKING:
     from akl_viz.models import ModelPool
 
 STORED_TRACE = DATA / "traces" / "overview.npz"
 KEPT_TRACES = 12
-QUICK_SECONDS = 1.5
-"""How long a run of the page waits for a job before it shows progress instead: the bundled pair is done by then."""
-
-
-UNWATCHED_SECONDS = 150.0
-"""How long a computation goes on without a poll. Browsers let the timers of a hidden tab run once a minute at worst
-(Chromium's intensive throttling, after five minutes), so two polls in a row may be late before a job is lost."""
 
 Stamps = tuple[tuple[tuple[str, int, int], ...], ...]
 """Per model the names, sizes and times of its files."""
@@ -46,78 +37,50 @@ class TraceRequest:
     device: str = "auto"
 
 
-def _stamps(request: TraceRequest) -> Stamps:
-    """State of the files behind local references; nothing for bundled models and hub ids."""
+TraceKey = tuple[TraceRequest, Stamps]
+
+
+def _key(request: TraceRequest) -> TraceKey:
+    """The request with the state of the files behind local references; nothing for bundled models and hub ids."""
     folders = (Path(reference.partition("#")[0]).expanduser() for reference in (request.teacher, request.student))
-    return tuple(stamp(folder) if folder.is_dir() else () for folder in folders)
+    return request, tuple(stamp(folder) if folder.is_dir() else () for folder in folders)
 
 
 class TraceService:
     """Traces of this server: a few are kept, one is computed at a time, at most two models are held."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[TraceRequest, Stamps], TokenTrace] = OrderedDict()
-        self._lock = threading.Lock()
-        self._worker = Worker("trace")
+        self._jobs = KeptJobs[TraceKey, TokenTrace](
+            "The comparison", lambda key, job: self._compute(key[0], job), KEPT_TRACES
+        )
         self._pool: ModelPool | None = None
-        self._running: dict[tuple[TraceRequest, Stamps], Job[TokenTrace]] = {}
-        self.model_runs = 0
-        """How many traces were computed, not looked up: the benchmark of the metric switch counts them."""
 
     def known(self, request: TraceRequest) -> TokenTrace | None:
         """The kept trace of this request, unless a local checkpoint was written anew since."""
-        key = (request, _stamps(request))
-        with self._lock:
-            trace = self._kept.get(key)
-            if trace is not None:
-                self._kept.move_to_end(key)
-            return trace
+        return self._jobs.known(_key(request))
 
     def keep(self, request: TraceRequest, trace: TokenTrace) -> None:
-        """Keep the trace; the one unused for longest makes room."""
-        key = (request, _stamps(request))
-        with self._lock:
-            self._kept[key] = trace
-            self._kept.move_to_end(key)
-            while len(self._kept) > KEPT_TRACES:
-                self._kept.popitem(last=False)
+        """Keep a trace that was computed elsewhere."""
+        self._jobs.keep(_key(request), trace)
 
     def start(self, request: TraceRequest, watcher: str) -> Job[TokenTrace]:
         """Queue the computation, or join the one that another session asked for."""
-        key = (request, _stamps(request))
-        with self._lock:
-            self._running = {known: job for known, job in self._running.items() if not job.done}
-            job = self._running.get(key)
-            if job is None or not job.watch(watcher):
-                job = self._worker.submit(
-                    "The comparison",
-                    lambda job: self._compute(request, job),
-                    watcher=watcher,
-                    unwatched=UNWATCHED_SECONDS,
-                )
-                self._running[key] = job
-            return job
+        return self._jobs.start(_key(request), watcher)
 
     def ahead(self, job: Job[TokenTrace]) -> int:
         """How many computations are before this one."""
-        return self._worker.ahead(job)
+        return self._jobs.ahead(job)
 
     def _compute(self, request: TraceRequest, job: Job[TokenTrace]) -> TokenTrace:
-        found = self.known(request)
-        if found is not None:
-            return found
         job.report(0.0, "Loading torch")
         import_libraries()
         from akl_viz.models import ModelPool
 
         self._pool = self._pool or ModelPool()
         try:
-            trace = self._score(self._pool, request, job)
+            return self._score(self._pool, request, job)
         except OutOfMemory as error:
             sentence = str(error)
-        else:
-            self.keep(request, trace)
-            return trace
         # Outside the handler, where no frame holds the models any more: only then does their memory come back.
         self._pool.clear()
         raise OutOfMemory(sentence)
@@ -136,7 +99,6 @@ class TraceService:
             policy=Policy.for_app(),
             progress=lambda fraction, stage: job.report(0.05 + 0.45 * fraction, stage),
         )
-        self.model_runs += 1
         return token_trace(
             teacher,
             student,

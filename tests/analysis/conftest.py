@@ -6,9 +6,8 @@ import pytest
 
 from akl_viz.models import ModelPool
 from tests.checkpoints import VOCABULARY, save_llama
-from tests.one_thread import one_thread
 
-__all__ = ["PADDING", "one_thread"]
+__all__ = ["PADDING"]
 
 PADDING = 24
 

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from akl_viz.analysis.export import FORMULA_STARTS, cell_text
 from akl_viz.analysis.small_vocabulary import compare
 from akl_viz.analysis.small_vocabulary_export import comparison_json, losses_csv, tokens_csv
 from akl_viz.divergences import DIVERGENCES, Pair
@@ -148,10 +149,17 @@ def test_both_tables_hold_the_numbers_at_full_precision():
     losses = list(csv.DictReader(io.StringIO(losses_csv(found))))
     assert [float(row["value"]) for row in losses] == [row.value for row in found.losses]
     tokens = list(csv.DictReader(io.StringIO(tokens_csv(found, ["a", "b,c", 'd"', "\n"]))))
-    assert [row["label"] for row in tokens] == ["a", "b,c", 'd"', "\n"]
+    assert [cell_text(row["label"]) for row in tokens] == ["a", "b,c", 'd"', "\n"]
     for row in found.losses:
         assert [float(one[f"step {row.spec}"]) for one in tokens] == row.step.tolist()
         assert [float(one[f"term {row.spec}"]) for one in tokens] == row.terms.tolist()
+
+
+def test_a_label_is_never_a_formula_of_a_spreadsheet():
+    labels = ["=1+1", "@SUM(A1)", "-2", "\t=1"]
+    rows = list(csv.DictReader(io.StringIO(tokens_csv(compare(P, Q), labels), newline="")))
+    assert not any(row["label"].startswith(FORMULA_STARTS) for row in rows)
+    assert [cell_text(row["label"]) for row in rows] == labels
 
 
 def test_the_pair_that_is_compared_is_the_one_given():

@@ -226,6 +226,18 @@ def test_ties_of_the_largest_logit_go_to_the_lowest_id():
     assert block.columns["teacher_rank"].tolist() == [1.0, 2.0, 1.0]
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_ranks_of_half_precision_logits_are_those_of_the_same_numbers(dtype):
+    generator = torch.Generator().manual_seed(6)
+    teacher, student = (3 * torch.randn(2, 9, 700, generator=generator)).to(dtype)
+    observed = torch.randint(0, 700, (9,), generator=generator)
+    half = measure(teacher, student, observed, Settings())
+    single = measure(teacher.float(), student.float(), observed, Settings())
+    for name in ("teacher_rank", "student_rank", "top1_agree"):
+        found, expected = (np.concatenate([block.columns[name] for block in blocks]) for blocks in (half, single))
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -70,12 +70,12 @@ def query_of(page):
     return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
-def check_against(page, document, step):
-    """The read-out equals the command's numbers of the first seed."""
+def check_against(page, document, step, seed=1):
+    """The read-out equals the command's numbers of the seed."""
     losses = list(dict.fromkeys(run["loss"] for run in document["runs"]))
     assert page.locator(".readout tbody tr").count() == len(losses)
     for place, loss in enumerate(losses):
-        run = next(run for run in document["runs"] if run["loss"] == loss)
+        run = next(run for run in document["runs"] if (run["loss"], run["seed"]) == (loss, seed))
         at = run["steps"].index(step)
         for field in FIELDS:
             assert shown(page, field, place) == pytest.approx(run[field][at], rel=FLOAT32, abs=1e-30), (loss, field)

@@ -28,17 +28,8 @@ def root(page):
 
 
 def answered(page):
-    """Wait until nothing is on its way: the address has what the bars show."""
-    page.wait_for_timeout(300)
-    root(page).evaluate(
-        """async (root) => {
-          let seq = null;
-          while (seq !== root.dataset.seq || root.classList.contains('busy')) {
-            seq = root.dataset.seq;
-            await new Promise((done) => setTimeout(done, 600));
-          }
-        }"""
-    )
+    """Wait until nothing is on its way: the numbers are those of the bars, and the script has run."""
+    page.locator(".akl:not([data-waiting])").first.wait_for(timeout=PATIENCE_MS)
     settled(page)
 
 

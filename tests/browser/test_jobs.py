@@ -19,7 +19,7 @@ import os, sys, time
 from pathlib import Path
 from akl_viz.cli import main
 from akl_viz.errors import Cancelled
-from akl_viz.ui import tracing
+from akl_viz.ui import jobs, tracing
 
 LOG, score = Path(os.environ["SLOW_LOG"]), tracing.TraceService._score
 
@@ -40,7 +40,7 @@ def slowly(self, pool, request, job):
         raise
 
 tracing.TraceService._score = slowly
-tracing.UNWATCHED_SECONDS = 5.0
+jobs.UNWATCHED_SECONDS = 5.0
 sys.exit(main(sys.argv[1:]))
 """
 """The real app, but a text that begins with "Slow" takes five minutes, and a closed tab is noticed in seconds."""

@@ -19,6 +19,7 @@ SMALL = "?result=own&losses=forward_kl;akl:mu%3D0.6&ranks=2.4&seeds=2&first=3&st
 def opened(open_page, app, query="", **options):
     page = open_page(f"{app}/capacity{query}", **options)
     page.get_by_text("What happened here").wait_for(timeout=PATIENCE_MS)
+    page.locator(".js-plotly-plot").nth(6).wait_for(timeout=PATIENCE_MS)
     settled(page)
     return page
 

@@ -2,17 +2,20 @@
 
 import csv
 import json
+import statistics
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.browser.discrete import (
     FIELDS,
+    FLOAT32,
     PATIENCE_MS,
     SMALL,
     check_against,
     finished,
     opened,
+    picture,
     query_of,
     scrub_to,
     shown,
@@ -50,6 +53,29 @@ def test_seeds_draw_bands_and_the_sentences_are_the_command_s(app, open_page, co
     check_against(page, document, step_of(page))
 
 
+def test_the_seed_of_the_animation_can_be_chosen_and_the_table_can_show_medians(app, open_page, command):
+    page = opened(open_page, app, SMALL + "&seed=4")
+    document = json.loads(command(shown_command(page)))
+    page.get_by_text("seed 4, one of 6").wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("columnheader", name="loss, seed 4").wait_for()
+    at_four = picture(page)
+    check_against(page, document, 5, seed=4)
+    page.get_by_text("Start, steps, seeds, head and tail").click()
+    box = page.get_by_role("spinbutton", name="Seed of the animation")
+    box.fill("2")
+    box.press("Enter")
+    page.get_by_text("seed 2, one of 6").wait_for(timeout=PATIENCE_MS)
+    finished(page)
+    check_against(page, document, 5, seed=2)
+    assert picture(page) != at_four
+    assert query_of(page)["seed"] == "2"
+    page.get_by_role("group", name="Numbers of").get_by_role("button", name="median of 6 seeds").click()
+    page.get_by_role("columnheader", name="loss, median of 6 seeds").wait_for()
+    for place, loss in enumerate(("forward_kl", "reverse_kl")):
+        gaps = [run["head_gap"][5] for run in document["runs"] if run["loss"] == loss]
+        assert shown(page, "head_gap", place) == pytest.approx(statistics.median(gaps), rel=FLOAT32)
+
+
 def test_controls_change_the_experiment_and_its_address_restores_it(app, open_page):
     page = opened(open_page, app)
     page.get_by_text("Start, steps, seeds, head and tail").click()
@@ -67,6 +93,22 @@ def test_controls_change_the_experiment_and_its_address_restores_it(app, open_pa
     again = opened(open_page, page.url.partition("/discrete")[0], "?" + urlsplit(page.url).query, fresh=True)
     assert step_of(again) == 33
     assert [shown(again, field, loss) for field in FIELDS for loss in range(4)] == numbers
+
+
+def test_every_choice_of_boundary_and_tail_is_in_sight_on_a_phone(app, open_page):
+    page = opened(open_page, app, size=(360, 800))
+    page.get_by_text("Start, steps, seeds, head and tail").click()
+    groups = page.get_by_test_id("stButtonGroup")
+    groups.nth(1).get_by_text("bottom k").wait_for(timeout=PATIENCE_MS)
+    hidden = (
+        "node => Math.max(...[node, ...node.querySelectorAll('*')].map((one) => one.scrollWidth - one.clientWidth))"
+    )
+    for place in range(2):
+        edge = groups.nth(place).bounding_box()
+        last = groups.nth(place).locator("button").last.bounding_box()
+        assert last["x"] + last["width"] <= edge["x"] + edge["width"] + 1
+        assert last["x"] + last["width"] <= 360
+        assert groups.nth(place).evaluate(hidden) <= 1
 
 
 def test_a_preset_brings_its_optimiser_start_and_steps(app, open_page):

@@ -6,12 +6,15 @@ import shlex
 
 import pytest
 
+from tests.browser.shown_command import printed
 from tests.browser_fixtures import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATIENCE_MS = 90_000
 """The first fit of a server imports torch; the machine may be busy."""
+NO_FIT = "?parts=0_20_1_100_20_1"
+"""A target on which no start ends at a minimum on the paper's grid."""
 SAME = 1e-9
 """Relative: the page and the command compute the same thing in two processes."""
 
@@ -23,22 +26,9 @@ def opened(open_page, app, query="", **options):
     return page
 
 
-def root(page):
-    return page.locator(".gaussian").first
-
-
 def answered(page):
-    """Wait until nothing is on its way: no new answer for a while, and none waited for."""
-    page.wait_for_timeout(300)
-    root(page).evaluate(
-        """async (root) => {
-          let seq = null;
-          while (seq !== root.dataset.seq || root.classList.contains('busy')) {
-            seq = root.dataset.seq;
-            await new Promise((done) => setTimeout(done, 900));
-          }
-        }"""
-    )
+    """Wait until nothing is on its way: the fits are those of the parts, and the script has run."""
+    page.locator(".gaussian:not([data-waiting])").wait_for(timeout=PATIENCE_MS)
     settled(page)
 
 
@@ -87,7 +77,8 @@ def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page, comma
     page.keyboard.press("Tab")
     answered(page)
     assert shown(page, "value.reverse_kl.0") != before
-    documents = [json.loads(command(words)) for words in commands(page)]
+    first, second = commands(page)
+    documents = [json.loads(command(first)), json.loads(printed(second))]
     assert [document["grid"] for document in documents] == ["paper", "wide"]
     target = documents[0]["target"]
     assert target["means"][0][0] > 27
@@ -171,14 +162,14 @@ def test_a_spoiled_address_opens_the_default_view(app, open_page):
     assert page.get_by_test_id("stAlert").count() == 0
 
 
-def test_the_plane_is_dragged_too_and_fits_a_phone(app, open_page, command):
+def test_the_plane_is_dragged_too_and_fits_a_phone(app, open_page):
     page = opened(open_page, app, "?preset=plane", size=(360, 900))
     drag(page, grip(page, 0, "mean"), 12, up=10)
     grip(page, 1, "sdy").focus()
     page.keyboard.press("ArrowUp")
     answered(page)
     (words,) = commands(page)
-    document = json.loads(command(words))
+    document = json.loads(printed(words))
     assert document["target"]["sds"][1][1] == 8.5
     assert document["target"]["means"][0][1] > 30
     check_against(page, document)
@@ -203,10 +194,25 @@ def test_parts_are_added_and_removed_and_the_file_holds_both_grids(app, open_pag
     assert float(first["value"]) == pytest.approx(shown(page, "value.reverse_kl.0"), rel=SAME)
 
 
-def test_where_the_papers_grid_gives_no_fit_the_wide_one_is_drawn_and_the_page_says_so(app, open_page):
+def test_starts_that_fail_are_counted_and_the_other_optima_shown(app, open_page):
     page = opened(open_page, app, "?parts=100_2_1_0_3.259_0.01")
-    assert "ran off" in page.locator("[data-verdict='paper']").inner_text()
-    assert "global optimum" in page.locator("[data-verdict='wide']").inner_text()
+    assert shown(page, "failed.forward_kl") == 24
+    assert "24 of 24 of KL(T‖S)" in page.locator("[data-verdict='paper']").inner_text()
+    assert page.locator(".way.forward_kl.failed").count() == 24
+    assert page.locator(".way.reverse_kl.failed").count() == 0
+    assert page.locator("[data-optimum^='forward_kl']").count() == 0
+    assert shown(page, "best.forward_kl") > shown(page, "best.reverse_kl") > 0
+    drawing = page.locator(".chart.main").bounding_box()
+    for kind in ("mean", "sd"):
+        box = grip(page, 0, kind).locator(".knobshape").bounding_box()
+        assert drawing["x"] <= box["x"] + box["width"] / 2 <= drawing["x"] + drawing["width"]
     page.locator("[data-control='reset']").click()
     answered(page)
     assert "sits on one mode" in page.locator("[data-verdict='paper']").inner_text()
+    assert page.locator("[data-field^='failed']").count() == 0
+
+
+def test_where_the_papers_grid_gives_no_fit_the_wide_one_is_drawn_and_the_page_says_so(app, open_page):
+    page = opened(open_page, app, NO_FIT)
+    assert "Every start ran off" in page.locator("[data-verdict='paper']").inner_text()
+    assert "global optimum" in page.locator("[data-verdict='wide']").inner_text()

@@ -4,12 +4,11 @@ import csv
 import json
 import shlex
 import statistics
-import subprocess
-import sys
 
 import pytest
 
-from tests.browser_fixtures import ROOT, settled
+from tests.browser.shown_command import printed
+from tests.browser_fixtures import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -42,9 +41,9 @@ def handle(page, side):
 
 
 def answered(page):
-    """Wait until the paths are those of the handles."""
-    page.wait_for_timeout(300)
-    page.locator(".simplex .stale").first.wait_for(state="detached", timeout=PATIENCE_MS)
+    """Wait until nothing is on its way: the paths are those of the handles, and the script has run."""
+    page.locator(".simplex:not([data-waiting])").wait_for(timeout=PATIENCE_MS)
+    assert page.locator(".simplex .stale").count() == 0
     settled(page)
 
 
@@ -54,17 +53,12 @@ def shown(page, field):
 
 def commands(page, place):
     page.get_by_text("Show the command").nth(place).click()
-    code = page.get_by_test_id("stCode").nth(place)
+    code = page.get_by_test_id("stCode")
     code.wait_for()
-    found = [shlex.split(line) for line in code.inner_text().strip().splitlines()]
+    found = [shlex.split(line)[1:] for line in code.inner_text().strip().splitlines()]
     page.get_by_text("Show the command").nth(place).click()
+    code.wait_for(state="detached")
     return found
-
-
-def python(words):
-    assert words[:2] == ["python", "-c"]
-    done = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def scrub_to(page, step):
@@ -85,17 +79,20 @@ def dragged(page, side, by):
     answered(page)
 
 
-def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_page):
+def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_page, command):
     page = opened(open_page, app)
     before = shown(page, "akl.tvd")
     dragged(page, "teacher", (90, -40))
     dragged(page, "start", (-30, 60))
     assert shown(page, "akl.tvd") != before
-    paths = python(commands(page, 1)[1])
+    (words,) = commands(page, 1)
+    runs = json.loads(command(words))["runs"]
+    assert [run["loss"] for run in runs] == ["forward_kl", "reverse_kl", "akl", "mixed_kl"]
     for step in (0, 5, 200):
         scrub_to(page, step)
-        for loss, path in paths.items():
-            assert [shown(page, f"{loss}.{token}") for token in range(3)] == pytest.approx(path[step], rel=SAME)
+        for run in runs:
+            drawn = [shown(page, f"{run['loss']}.{token}") for token in range(3)]
+            assert drawn == pytest.approx(run["path"][step], rel=SAME)
 
 
 def test_a_handle_follows_the_pointer_without_the_server(app, open_page):
@@ -148,6 +145,20 @@ def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):
     assert page.get_by_role("slider", name="Step").input_value() == kept
 
 
+def test_without_motion_the_steps_come_one_still_picture_after_the_other(app, open_page):
+    page = opened(open_page, app)
+    page.emulate_media(reduced_motion="reduce")
+    scrub_to(page, 3)
+    page.get_by_role("button", name="Play").click()
+    scrub = page.get_by_role("slider", name="Step")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some((node) => node.shadowRoot?.querySelector('.simplex')"
+        " && Number(node.shadowRoot.querySelector('input[type=range]').value) > 3)"
+    )
+    page.get_by_role("button", name="Pause").click()
+    assert int(scrub.input_value()) in {6, 12, 24, 48, 96}
+
+
 def test_the_arrows_are_those_of_the_chosen_loss(app, open_page):
     page = opened(open_page, app)
     before = page.locator(".simplex .arrow").get_attribute("d")
@@ -155,7 +166,7 @@ def test_the_arrows_are_those_of_the_chosen_loss(app, open_page):
     assert page.locator(".simplex .arrow").get_attribute("d") != before
 
 
-def test_the_depth_and_the_weight_change_the_sentences(app, open_page, command, tmp_path):
+def test_the_depth_and_the_weight_change_the_sentences(app, open_page, tmp_path):
     page = opened(open_page, app)
     page.get_by_text("KL(T‖S) took 534 steps and KL(S‖T) more than 20,000 steps").wait_for()
     depth = page.get_by_role("slider", name="Depth G")
@@ -165,7 +176,7 @@ def test_the_depth_and_the_weight_change_the_sentences(app, open_page, command, 
     page.get_by_text("from depth 3,").wait_for(timeout=PATIENCE_MS)
     settled(page)
     for words in commands(page, 2):
-        document = json.loads(command(words[1:]))
+        document = json.loads(printed(words))
         steps = {run["loss"]: run["steps"] for run in document["runs"]}
         counts = f"KL(T‖S) took {steps['forward_kl']:,} steps and KL(S‖T) {steps['reverse_kl']:,} steps"
         told = f"under {document['optimizer']}, {counts}"
@@ -180,9 +191,10 @@ def test_the_depth_and_the_weight_change_the_sentences(app, open_page, command, 
     waiting.value.save_as(tmp_path / "phi.csv")
     with (tmp_path / "phi.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    ratios, (curve,) = python(commands(page, 0)[0])
-    assert [float(row["r"]) for row in rows] == pytest.approx(ratios, rel=SAME)
-    assert [float(row["phi"]) for row in rows] == pytest.approx(curve, rel=SAME, abs=SAME)
+    (words,) = commands(page, 0)
+    document = json.loads(printed(words))
+    assert [float(row["r"]) for row in rows] == pytest.approx(document["ratios"], rel=SAME)
+    assert [float(row["phi"]) for row in rows] == pytest.approx(document["runs"][0]["phi"], rel=SAME, abs=SAME)
 
 
 def test_a_hostile_address_opens_the_default_view(app, open_page):

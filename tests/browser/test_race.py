@@ -1,125 +1,97 @@
 """The race page as a person uses it: start, watch, pause, resume, stop, reload, inspect; nothing is lost."""
 
-import os
-import re
 import shlex
-import sys
 
 import pandas as pd
 import pytest
 
-from akl_viz.distill import open_run
-from tests.browser_fixtures import running, settled
+from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, RunStore, open_run
+from tests.browser.racing import (
+    LONG,
+    PATIENCE_MS,
+    RaceServer,
+    address_of,
+    button,
+    choose_toy,
+    held_step,
+    opened,
+    says,
+    wait_for_step,
+)
+from tests.browser_fixtures import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PATIENCE_MS = 120_000
-"""The first run of a server imports torch; the machine may be busy."""
-STEP = re.compile(r"Step (\d+) of")
+TOY = DistillConfig(losses=("forward_kl",), steps=LONG, data=DataConfig(text="toy", window=32))
+SHORT = DistillConfig(losses=("akl:mu=0.6",), steps=2, probe=ProbeConfig(windows=2, sample_tokens=4))
 
 
 @pytest.fixture(scope="module")
-def race_root(tmp_path_factory):
-    """Where this server keeps its runs."""
-    return tmp_path_factory.mktemp("runs")
+def races(browser, tmp_path_factory):
+    """One server for all tests; they leave it without a run that goes on."""
+    server = RaceServer(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("logs"))
+    yield server
+    server.stop()
 
 
-@pytest.fixture
-def race_app(browser, race_root, tmp_path):
-    """A server with that folder; another test gets another server on the same folder."""
-    environment = {**os.environ, "AKL_VIZ_RUNS": str(race_root), "HF_HUB_OFFLINE": "1"}
-    with running([sys.executable, "-m", "akl_viz", "app"], tmp_path / "server.log", environment) as address:
-        yield f"{address}/race"
-
-
-def opened(open_page, address, **options):
-    page = open_page(address, **options)
-    page.locator(".moment .scrub").wait_for(timeout=PATIENCE_MS)
-    settled(page)
-    return page
-
-
-def button(page, name):
-    return page.get_by_role("button", name=name, exact=True)
-
-
-def choose_toy(page, steps):
-    page.get_by_text("Text, data, optimiser, measurements, device").click()
-    page.get_by_role("radio", name="Toy language").click()
-    settled(page)
-    box = page.get_by_role("spinbutton", name="Steps", exact=True)
-    box.fill(str(steps))
-    box.press("Enter")
-    settled(page)
-
-
-def step_of(page):
-    words = page.get_by_text(STEP).first.inner_text(timeout=PATIENCE_MS)
-    return int(STEP.search(words)[1])
-
-
-def wait_for_step(page, beyond):
-    for _ in range(900):
-        if page.get_by_text(STEP).count() and step_of(page) > beyond:
-            return step_of(page)
-        page.wait_for_timeout(100)
-    raise AssertionError(f"no step beyond {beyond}")
-
-
-def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(race_app, race_root, open_page):
-    page = opened(open_page, race_app)
-    choose_toy(page, 50_000)
+def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(races, open_page):
+    page = opened(open_page, address_of(races, TOY))
     button(page, "Start").click()
     first = wait_for_step(page, 0)
     assert wait_for_step(page, first) > first
     button(page, "Pause").click()
-    page.get_by_text("Paused.").wait_for(timeout=PATIENCE_MS)
-    held = step_of(page)
-    page.wait_for_timeout(2500)
-    assert step_of(page) <= held + 1
+    says(page, r"Paused\.")
+    held = held_step(page)
     address = page.url
     assert "run=" in address
     page.reload()
-    page.get_by_text("Paused.").wait_for(timeout=PATIENCE_MS)
+    says(page, r"Paused\.")
+    assert held_step(page) == held
     button(page, "Go on").click()
-    wait_for_step(page, held + 1)
-    other = open_page(address, fresh=True)
+    wait_for_step(page, held)
+    other = open_page(address)
     wait_for_step(other, 0)
     button(other, "Stop").click()
-    other.get_by_text(re.compile(r"Stopped at step")).wait_for(timeout=PATIENCE_MS)
-    page.get_by_text(re.compile(r"Stopped at step")).wait_for(timeout=PATIENCE_MS)
-    (folder,) = [entry for entry in race_root.iterdir() if not entry.name.startswith(".")]
+    says(other, r"Stopped at step")
+    says(page, r"Stopped at step")
+    (folder,) = races.runs()
     run = open_run(folder)
     assert (run.status, run.resumable) == ("stopped", True)
     before = max(run.done.values())
+    assert before > held
     button(page, "Resume").click()
     wait_for_step(page, before)
     button(page, "Stop").click()
-    page.get_by_text(re.compile(r"Stopped at step")).wait_for(timeout=PATIENCE_MS)
+    says(page, r"Stopped at step")
 
 
-def test_two_sessions_queue_and_the_list_survives_a_restart(race_app, race_root, open_page):
-    page = opened(open_page, race_app)
-    # The run of the server before is still there.
-    page.get_by_text("Saved runs").wait_for(timeout=PATIENCE_MS)
-    known = len([entry for entry in race_root.iterdir() if not entry.name.startswith(".")])
-    assert known == 1
-    choose_toy(page, 50_000)
+def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):
+    known = {folder.name for folder in races.runs()}
+    assert known
+    races.restart()
+    page = opened(open_page, races.address)
+    says(page, "Saved runs")
+    page.get_by_role("combobox", name="Draw these runs").press("ArrowDown")
+    for name in known:
+        page.get_by_role("option", name=name, exact=True).wait_for(timeout=PATIENCE_MS)
+    page.keyboard.press("Escape")
+    choose_toy(page, LONG)
     button(page, "Start").click()
     wait_for_step(page, 0)
-    other = open_page(race_app, fresh=True)
-    other.locator(".moment .scrub").wait_for(timeout=PATIENCE_MS)
-    settled(other)
+    other = opened(open_page, races.address)
+    # Without a word of its own, another session sees the run that goes on.
+    wait_for_step(other, 0)
     choose_toy(other, 3)
     button(other, "Start").click()
-    other.get_by_text("Waiting for 1 other run").wait_for(timeout=PATIENCE_MS)
+    says(other, "Waiting for 1 other run")
     button(page, "Stop").click()
-    page.get_by_text(re.compile(r"Stopped at step")).wait_for(timeout=PATIENCE_MS)
-    other.get_by_text(re.compile(r"Finished at step 3 of 3")).wait_for(timeout=PATIENCE_MS)
+    says(page, r"Stopped at step")
+    says(other, r"Finished at step 3 of 3")
+    assert known < {folder.name for folder in races.runs()}
 
 
-def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(race_app, open_page):
-    page = opened(open_page, race_app)
+def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(races, open_page):
+    page = opened(open_page, races.address)
     drawn = page.locator(".moment .bars > svg")
     last = drawn.get_attribute("data-step")
     places = page.locator(".moment .bars path.shape").first
@@ -133,18 +105,14 @@ def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(race_app, op
     page.locator(".moment .bars > svg[data-step='40']").wait_for(timeout=PATIENCE_MS)
 
 
-def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(race_app, race_root, open_page, command):
-    page = opened(open_page, race_app)
-    steps = page.get_by_role("spinbutton", name="Steps", exact=True)
-    steps.fill("2")
-    steps.press("Enter")
-    settled(page)
+def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(races, open_page, command):
+    page = opened(open_page, address_of(races, SHORT))
     page.get_by_text("Show the command").click()
     words = shlex.split(page.get_by_test_id("stCode").first.inner_text())
     assert words[:2] == ["akl-viz", "distill"]
     button(page, "Start").click()
-    page.get_by_text(re.compile(r"Finished at step 2 of 2")).wait_for(timeout=PATIENCE_MS)
-    folder = max(entry for entry in race_root.iterdir() if not entry.name.startswith("."))
+    says(page, r"Finished at step 2 of 2")
+    folder = races.runs()[-1]
     out = folder.parent / ".command"
     words[words.index("--out") + 1] = str(out)
     command(words[1:])
@@ -159,10 +127,32 @@ def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(race
 
 @pytest.mark.parametrize(
     "query",
-    ["?run=../../etc", "?run=nothing", "?config=%00x", "?config=eJwDAAAAAAE", "?run=%3Cimg%20src%3Dx%3E&config="],
+    [
+        "?run=../../etc&config=%00x",
+        "?run=nothing&config=eJwDAAAAAAE",
+        "?run=%3Cimg%20src%3Dx%3E&config=",
+    ],
 )
-def test_a_hostile_address_gives_a_page_and_a_sentence(race_app, open_page, query):
-    page = open_page(race_app + query)
-    page.get_by_role("button", name="Start", exact=True).wait_for(timeout=PATIENCE_MS)
+def test_a_hostile_address_gives_a_page_and_two_sentences(races, open_page, query):
+    page = open_page(races.address + query)
+    button(page, "Start").wait_for(timeout=PATIENCE_MS)
     settled(page)
+    assert page.get_by_text("The settings in this address cannot be used").is_visible()
+    assert page.get_by_text("There is no run").or_(page.get_by_text("is no run folder")).is_visible()
+    assert page.get_by_test_id("stAlert").count() == 2
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_run_of_another_program_is_drawn_as_it_is_measured(races, open_page):
+    store = RunStore.create(races.root / "0-another-program", losses=["<b>mine</b>"])
+    row = ProbeRow(0.9, 0.8, 0.5, 0.4, 0.6, 0.7, 20.0, 2.0)
+    store.row("<b>mine</b>", 0, row, seconds=0.0, tokens=0, train_loss=0.5)
+    page = open_page(f"{races.address}?run={store.name}")
+    says(page, r"Running at step 0\. Another program trains it")
+    store.row("<b>mine</b>", 10, row, seconds=1.0, tokens=100, train_loss=0.4)
+    says(page, r"Running at step 10\.")
+    settled(page)
+    assert page.get_by_text("<b>mine</b>", exact=True).first.is_visible()
+    store.finish("finished", "")
+    store.close()
+    says(page, r"Finished at step 10\.")

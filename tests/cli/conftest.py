@@ -10,9 +10,8 @@ import pytest
 
 from akl_viz.cli import main
 from tests.checkpoints import save_llama
-from tests.one_thread import one_thread
 
-__all__ = ["ROOT", "one_thread"]
+__all__ = ["ROOT"]
 
 ROOT = Path(__file__).resolve().parents[2]
 

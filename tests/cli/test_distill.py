@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from akl_viz.distill import open_run
+from akl_viz.cli import distill as command
+from akl_viz.distill import Control, open_run
 from tests.cli.conftest import ROOT
 from tests.cli.test_mistakes import one_line
 
@@ -47,6 +48,45 @@ def test_resume_goes_on_with_the_runs_own_settings(run, tmp_path):
     assert open_run(tmp_path / "run").done == {"forward_kl": 4, "akl:mu=0.6": 4}
 
 
+def test_a_resumed_run_cannot_end_before_what_it_has_done(run, tmp_path):
+    run("distill", *TOY, *SMALL, "--steps", "3", "--out", tmp_path / "run")
+    told = run("distill", "--resume", "--steps", "2", "--out", tmp_path / "run")
+    assert "has made 3 steps already, so it cannot end after 2" in one_line(told)
+
+
+def test_a_terminal_shows_one_line_with_bar_steps_eta_speed_and_gaps(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    told = run("distill", *TOY, *SMALL, "--steps", "3", "--out", tmp_path / "run")
+    lines = told.err.removesuffix("\n").split("\r\x1b[2K")
+    assert told.err.count("\n") == 1
+    assert "Reading the text" in told.err
+    assert lines[-1].startswith(f"[{'#' * 24}] 100% step 3/3 ETA ")
+    assert " tokens/s  forward_kl head 0." in lines[-1]
+    shares = [float(line.split("%")[0].split("]")[1]) for line in lines if "step" in line]
+    assert shares == sorted(shares)
+    assert len(shares) == 2 * 4
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_a_second_signal_ends_at_once_but_not_the_launchers_echo(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    control = Control()
+    with command._signals(control) as received:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert control.stopping
+        assert received == [signal.SIGINT]
+        monkeypatch.setattr(command, "_ECHO_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    monkeypatch.undo()
+    with command._signals(Control()):
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -66,6 +106,31 @@ def test_a_mistake_is_one_line(run, tmp_path, options, said):
     assert said in one_line(run("distill", *TOY, *options, "--out", tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.txt", b"", "a.txt is empty: choose a file with text"),
+        ("a.txt", b"\0" * 200_000_001, "a.txt is larger than 200 MB: use a part of it"),
+        (
+            "a.jsonl",
+            b'{"text": "It is"}\n\n{"text": \n',
+            "Line 3 of a.jsonl is not valid JSON: mend or remove that line",
+        ),
+        ("a.jsonl", b'{"text": "x"}\n{"text": ""}\n', "a.jsonl holds no text of two tokens or more"),
+        ("a.csv", b"name\nx\n", "Row 1 of a.csv has no column with a usual name: choose one of name"),
+        ("a.parquet", b"PAR1", "a.parquet is not a valid Parquet file"),
+    ],
+)
+def test_a_text_that_cannot_be_used_is_one_line_and_leaves_no_folder(run, pair, tmp_path, name, content, said):
+    text = tmp_path / name
+    with text.open("wb") as file:
+        file.write(content[:1000])
+        file.truncate(len(content))
+    told = run("distill", *pair, "--loss", "akl", "--text", text, "--out", tmp_path / "run")
+    assert said in one_line(told)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_student_with_another_vocabulary_is_refused(run, pair, tmp_path):
     mixed = ["--teacher", "bundled:teacher", *pair[2:], "--loss", "akl", "--out", tmp_path / "run"]
     assert "number their tokens differently" in one_line(run("distill", *mixed))
@@ -83,6 +148,7 @@ def test_a_run_that_diverges_is_one_line(run, tmp_path):
     assert "Traceback" not in told.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_stops_after_a_checkpoint_with_exit_code_130(tmp_path):
     folder = tmp_path / "run"
@@ -109,34 +175,25 @@ def test_ctrl_c_stops_after_a_checkpoint_with_exit_code_130(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(tmp_path):
+def test_two_processes_give_what_one_gives(run, tmp_path):
     """Under accelerate, with gloo on two CPU processes and the same global batch: within 1e-5 of one process."""
     pytest.importorskip("accelerate")
-    options = [*TOY, "--rows", "4", "--accumulate", "2", "--clip", "0.5", *SMALL, "--steps", "6"]
-    prompt = ["--source", "teacher", "--prompt-tokens", "5"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    launcher = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    options = [*TOY, "--rows", "4", "--accumulate", "2", "--clip", "0.5", *SMALL, "--steps", "6", "--device", "cpu"]
+    # With --cpu the launcher starts a single process, however many are asked for.
+    launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
     launcher += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "akl_viz"]
-    histories = {}
-    for more in ([], prompt):
-        for name, start in (("one", ["akl_viz"]), ("two", launcher)):
-            folder = tmp_path / f"{name}-{len(more)}"
-            command = [
-                sys.executable,
-                "-m",
-                *start,
-                "distill",
-                *options,
-                *more,
-                "--device",
-                "cpu",
-                "--out",
-                str(folder),
-            ]
-            told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-            assert told.returncode == 0, told.stderr
-            assert told.stdout.count("finished") == 1
-            histories[name] = open_run(folder).history()
-        numbers = ["step", "tokens", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
-        one, two = (histories[name][numbers] for name in ("one", "two"))
-        assert ((one - two).abs().max() <= 1e-5 * one.abs().max()).all()
+    told = subprocess.run(
+        [sys.executable, "-m", *launcher, "distill", *options, "--out", str(tmp_path / "two")],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.count("finished") == 1
+    assert "The run was shared by 2 processes." in open_run(tmp_path / "two").meta["notes"]
+    assert run("distill", *options, "--out", tmp_path / "one").code == 0
+    numbers = ["step", "tokens", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
+    one, two = (open_run(tmp_path / name).history()[numbers] for name in ("one", "two"))
+    assert ((one - two).abs().max() <= 1e-5 * one.abs().max()).all()

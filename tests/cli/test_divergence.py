@@ -5,7 +5,7 @@ import json
 import pytest
 
 from akl_viz.analysis.small_vocabulary import compare
-from akl_viz.cli.divergence import parse_numbers
+from akl_viz.cli.numbers import numbers_of, points_of
 from akl_viz.divergences import DIVERGENCES
 from akl_viz.errors import InvalidInput
 from akl_viz.records import Settings
@@ -64,6 +64,13 @@ def test_a_mistake_is_one_line(run, argv, said):
 
 
 def test_numbers_may_have_spaces_and_exponents():
-    assert parse_numbers("0.5, 1e-3,2", "teacher") == [0.5, 0.001, 2.0]
-    with pytest.raises(InvalidInput, match="'two'"):
-        parse_numbers("1,two", "student")
+    assert numbers_of("0.5, 1e-3,2", "--teacher") == (0.5, 0.001, 2.0)
+    with pytest.raises(InvalidInput, match="--student holds 'two', which is no number"):
+        numbers_of("1,two", "--student")
+
+
+def test_points_have_a_coordinate_between_colons():
+    assert points_of("1:2, 3:-4", "--means") == ((1.0, 2.0), (3.0, -4.0))
+    assert points_of("1,2", "--means") == ((1.0,), (2.0,))
+    with pytest.raises(InvalidInput, match="--means holds '', which is no number"):
+        points_of("1:,2", "--means")

@@ -162,6 +162,50 @@ def test_plateau_counts_steps(run):
         assert [found[loss, float(depth)] for loss in ("forward_kl", "reverse_kl")] == expected
 
 
+def test_gaussian_marks_the_starts_that_ran_off_and_ranks_the_others(run):
+    options = ("gaussian", "--means=100,0", "--sds=2,3.259", "--weights=1,0.01")
+    runs = {one["loss"]: one for one in toyed(run, *options)["runs"]}
+    forward, reverse = runs["forward_kl"], runs["reverse_kl"]
+    assert (forward["optima"], forward["failed"]) == ([], list(range(24)))
+    assert reverse["optima"][0]["value"] == pytest.approx(0.0196, abs=1e-3)
+    counted = sum(one["starts"] for one in reverse["optima"])
+    assert 0 < counted == 24 - len(reverse["failed"])
+    lines = run("toy", *options).out.splitlines()
+    assert "forward_kl           failed  24 of 24 starts ended at no minimum" in lines[0]
+
+
+def test_gaussian_says_in_a_sentence_that_no_start_ended_at_a_minimum(run):
+    told = run("toy", "gaussian", "--means=0,100", "--sds=2", "--loss", "forward_kl")
+    assert (told.code, told.out) == (2, "")
+    assert "No start ended at a minimum" in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_proof_gives_the_curve_the_flows_and_what_is_alike_near_the_end(run, tmp_path):
+    curve = toyed(run, "proof", "phi", "--weight", "0.25")
+    assert (curve["part"], [one["weight"] for one in curve["runs"]]) == ("phi", [0.25, 1.0, 0.0])
+    assert all(np.diff(one["phi"]).min() > 0 for one in curve["runs"])
+    options = "--teacher=0.2,0.7,0.1 --start=1,1,2 --optimizer adam --lr 0.1 --steps 7 --density 5 --threshold 0.2"
+    flow = toyed(run, "proof", "simplex", *options.split(), "--loss", "jsd:beta=0.3")
+    (one,) = flow["runs"]
+    assert (one["loss"], flow["optimizer"], flow["lr"], flow["threshold"]) == ("jsd:beta=0.3", "adam", 0.1, 0.2)
+    assert (len(flow["points"]), len(one["flow"]), len(one["path"])) == (15, 15, 8)
+    assert one["path"][0] == pytest.approx([0.25, 0.25, 0.5])
+    late = toyed(run, "proof", "late", "--teacher=5,3,2", "--distances", "1,0.1", "--seed", "3")
+    assert late["teacher"] == pytest.approx([0.5, 0.3, 0.2])
+    assert (late["distances"], late["seed"], late["losses"]) == ([1.0, 0.1], 3, ["forward_kl", "reverse_kl"])
+    assert late["hessian_distance"][1] < late["hessian_distance"][0]
+    for part, columns in (
+        ("phi", ["r", "phi", "phi w=1", "phi w=0"]),
+        ("simplex", ["loss", "step", "t1", "t2", "t3", "tvd"]),
+        ("late", ["distances", "tv", "cosine", "hessian_distance"]),
+    ):
+        assert run("toy", "proof", part, "--csv", tmp_path / "part.csv").out == ""
+        with (tmp_path / "part.csv").open(encoding="utf-8", newline="") as file:
+            assert next(csv.DictReader(file)).keys() == set(columns)
+        assert run("toy", "proof", part).out
+
+
 @pytest.mark.parametrize("key", DIVERGENCES)
 def test_every_registered_divergence_can_be_named(run, key):
     assert toyed(run, "discrete", "--preset", "paper-bimodal", "--steps", "2", "--loss", key)["runs"][0]["loss"] == key
@@ -195,6 +239,17 @@ def test_every_registered_divergence_can_be_named(run, key):
         (("lowrank", "--ranks", "100"), "Ranks must be different whole numbers from 1 to 64"),
         (("plateau", "--depths", "x"), "--depths holds 'x'"),
         (("plateau", "--limit", "0"), "The limit must be from 1"),
+        (("proof",), "the following arguments are required: part"),
+        (("proof", "phi", "--weight", "2"), "The weight must be from 0 to 1"),
+        (("proof", "phi", "--start", "1,1,1"), "--start belongs to simplex, not to phi"),
+        (("proof", "simplex", "--seed", "1"), "--seed belongs to late, not to simplex"),
+        (("proof", "phi", "--teacher", "1,1,1"), "--teacher belongs to simplex and late, not to phi"),
+        (("proof", "simplex", "--teacher", "1,1"), "Give 3 probabilities, not 2"),
+        (("proof", "simplex", "--start", "1,x,1"), "--start holds 'x', which is no number"),
+        (("proof", "late", "--preset", "x"), "There is no preset 'x'"),
+        (("proof", "late", "--preset", "zipf", "--teacher", "1,1"), "Give --preset or --teacher, not both"),
+        (("proof", "late", "--loss", "akl"), "give --loss twice, not 1 times"),
+        (("proof", "late", "--distances", "nan"), "Distances must lie above 0"),
         ((), "the following arguments are required: TOY"),
         (("nonsense",), "invalid choice: 'nonsense'"),
     ],
@@ -213,7 +268,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence(run, tmp_path):
     assert "cannot be written" in told.err
 
 
-@pytest.mark.parametrize("toy", ["discrete", "gaussian", "lowrank", "plateau"])
+@pytest.mark.parametrize("toy", ["discrete", "gaussian", "lowrank", "plateau", "proof"])
 def test_every_toy_has_help(run, toy):
     told = run("toy", toy, "--help")
     assert (told.code, told.err) == (0, "")

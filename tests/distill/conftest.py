@@ -2,19 +2,20 @@
 
 import dataclasses
 import hashlib
+import multiprocessing
 import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from transformers import GPT2Config
 
 from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, StepRecord, distill, open_run
 from akl_viz.distill.runs import RESUME_FILE
-from tests.checkpoints import save_llama
-from tests.one_thread import one_thread
+from tests.checkpoints import VOCABULARY, make_tokenizer, random_model, save_llama
 
-__all__ = ["one_thread"]
-
+GPT2_CONTEXT = 24
 PROBE = ProbeConfig(windows=2, watched=(3, 9), samples=1, sample_tokens=4)
 DATA = DataConfig(text="toy", window=24, rows=2)
 TOY = DistillConfig(
@@ -68,6 +69,51 @@ def family_pair(tmp_path_factory) -> tuple[Path, Path, Path]:
     text = root / "text.txt"
     text.write_text("It is a truth universally acknowledged, that a man must be in want of a wife. " * 60)
     return save_llama(root / "teacher", 1, hidden=32), save_llama(root / "student", 2), text
+
+
+@pytest.fixture(scope="session")
+def gpt2_pair(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """The same in another family: a table of 24 positions, and dropout."""
+    root = tmp_path_factory.mktemp("gpt2")
+    text = root / "text.txt"
+    text.write_text("a single man in possession of a good fortune must be in want of a wife. " * 60)
+    for name, seed, width in (("teacher", 1, 32), ("student", 2, 16)):
+        config = GPT2Config(
+            vocab_size=VOCABULARY,
+            n_positions=GPT2_CONTEXT,
+            n_embd=width,
+            n_layer=1,
+            n_head=2,
+            bos_token_id=0,
+            eos_token_id=1,
+            pad_token_id=2,
+        )
+        random_model(config, seed).save_pretrained(root / name)
+        make_tokenizer().save_pretrained(root / name)
+    return root / "teacher", root / "student", text
+
+
+@pytest.fixture(scope="package")
+def children():
+    """Children of a server that has imported everything and has no threads: each starts at once.
+
+    A child runs the file of __main__ again, and Streamlit's AppTest leaves the file of its page there.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        [
+            "akl_viz.distill.engine",
+            "pyarrow.dataset",
+            "pyarrow.parquet",
+            "transformers.models.llama.modeling_llama",
+            "tests.distill.conftest",
+        ]
+    )
+    main = sys.modules["__main__"]
+    file = main.__dict__.pop("__file__", None)
+    yield context
+    if file is not None:
+        main.__file__ = file
 
 
 @pytest.fixture(scope="package")

@@ -7,10 +7,10 @@ import threading
 import pytest
 import torch
 
-from akl_viz.distill import Control, DistillConfig, Diverged, OptimiserConfig, ProbeConfig, distill, open_run
+from akl_viz.distill import Control, DistillConfig, Diverged, OptimiserConfig, ProbeConfig, distill, lane, open_run
 from akl_viz.distill.toy_language import toy_checkpoint
 from akl_viz.errors import Cancelled, InvalidInput
-from tests.distill.conftest import TOY, numbers, run, toy
+from tests.distill.conftest import TOY, digests, numbers, run, toy
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path):
@@ -24,6 +24,34 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path
         from akl_viz.models import load_checkpoint
 
         load_checkpoint(str(folder))
+
+
+def test_a_diverged_run_keeps_what_an_undisturbed_one_has_at_that_step(tmp_path, monkeypatch):
+    rate = lane.learning_rate
+    monkeypatch.setattr(
+        lane, "learning_rate", lambda config, step, steps: 1e30 if step == 6 else rate(config, step, steps)
+    )
+    with pytest.raises(Diverged, match=r"at step 7: .*\(its last good checkpoint is of step 3, and its weights"):
+        run(toy(losses=("akl",)), tmp_path / "run")
+    monkeypatch.undo()
+    run(toy(losses=("akl",)), tmp_path / "whole")
+    good = "checkpoints/akl/step-000003/model.safetensors"
+    assert digests(tmp_path / "run")[good] == digests(tmp_path / "whole")[good]
+    found = open_run(tmp_path / "run")
+    assert list(found.checkpoints("akl")) == [3, 6]
+    assert found.history()["step"].tolist() == [0, 1, 2, 5]
+    assert found.resumable
+
+
+def test_ruined_weights_never_push_out_the_good_ones(tmp_path, monkeypatch):
+    """The step after next would have been saved; one checkpoint is kept."""
+    rate = lane.learning_rate
+    monkeypatch.setattr(
+        lane, "learning_rate", lambda config, step, steps: 1e30 if step == 4 else rate(config, step, steps)
+    )
+    with pytest.raises(Diverged, match=r"at step 5: .*is of step 3, and its weights of step 4 are saved too"):
+        run(toy(losses=("akl",), keep=1), tmp_path / "run")
+    assert list(open_run(tmp_path / "run").checkpoints("akl")) == [3, 4]
 
 
 def test_unknown_losses_and_parameters_are_refused_at_once(tmp_path):
@@ -91,11 +119,11 @@ def test_stop_during_a_measurement_is_made_good_by_resuming(tmp_path, monkeypatc
     control, measured = Control(), []
     measure = Probe.measure
 
-    def stopped(self, student, check):
+    def stopped(self, student, **options):
         measured.append(1)
         if len(measured) == 4:
             control.stop()
-        return measure(self, student, check=check)
+        return measure(self, student, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(Probe, "measure", stopped)

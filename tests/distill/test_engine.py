@@ -1,5 +1,6 @@
 """The race itself: against a loop written out by hand, and against itself under every way of running it."""
 
+import dataclasses
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from torch.nn import functional
 from akl_viz.distill import DistillConfig, OptimiserConfig, distill, open_run
 from akl_viz.distill.sequences import Order, Windows, collate
 from akl_viz.distill.toy_language import toy_checkpoint, toy_corpus, toy_text
-from akl_viz.divergences import distillation_loss
+from akl_viz.divergences import DIVERGENCES, distillation_loss
 from akl_viz.errors import InvalidInput
 from tests.distill.conftest import TOY, digests, numbers, run, toy
 
@@ -21,7 +22,7 @@ def train_losses(records, loss: str) -> list[float]:
     return [record.train_loss for record in records if record.loss == loss and record.step]
 
 
-def by_hand(config: DistillConfig, loss: str, kd_ratio: float = 1.0) -> list[float]:
+def by_hand(config: DistillConfig, loss: str) -> list[float]:
     """The same training with nothing but torch: losses of every step."""
     teacher = toy_checkpoint("toy:teacher", config.seed).model
     student = toy_checkpoint("toy:student", config.seed).model.requires_grad_(True)
@@ -41,8 +42,8 @@ def by_hand(config: DistillConfig, loss: str, kd_ratio: float = 1.0) -> list[flo
         with torch.no_grad():
             wanted = teacher(input_ids=ids).logits[:, :-1]
         logits = student(input_ids=ids).logits[:, :-1]
-        value = kd_ratio * distillation_loss(loss, wanted, logits)
-        value = value + (1 - kd_ratio) * functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        value = config.kd_ratio * distillation_loss(loss, wanted, logits, temperature=config.temperature)
+        value = value + (1 - config.kd_ratio) * functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
         adam.zero_grad()
         value.backward()
         adam.step()
@@ -50,11 +51,11 @@ def by_hand(config: DistillConfig, loss: str, kd_ratio: float = 1.0) -> list[flo
     return found
 
 
-@pytest.mark.parametrize("kd_ratio", [1.0, 0.3])
-def test_the_losses_are_those_of_a_plain_loop(kd_ratio):
-    records = run(toy(kd_ratio=kd_ratio))
+@pytest.mark.parametrize("changes", [{}, {"kd_ratio": 0.3, "temperature": 2.0}])
+def test_the_losses_are_those_of_a_plain_loop(changes):
+    records = run(toy(**changes))
     for loss in ("forward_kl", "akl"):
-        torch.testing.assert_close(train_losses(records, loss), by_hand(TOY, loss, kd_ratio), **SAME)
+        torch.testing.assert_close(train_losses(records, loss), by_hand(toy(**changes), loss), **SAME)
 
 
 def test_records_come_in_order_and_add_up():
@@ -195,19 +196,38 @@ def test_clipping_limits_the_step():
 
 
 def test_a_target_aware_loss_sees_the_tokens_that_follow():
-    from akl_viz.divergences import DIVERGENCES
-
     keys = [row.key for row in DIVERGENCES.values() if row.needs_target]
     for key in keys:
         records = run(toy(losses=(key,), steps=2))
         assert all(math.isfinite(value) for value in train_losses(records, key))
 
 
-@pytest.mark.parametrize("key", ["forward_kl", "reverse_kl", "mixed_kl", "jsd", "tvd", "akl:direction=reversed,mu=0.3"])
-def test_every_kind_of_loss_runs(key):
-    records = run(toy(losses=(key,), steps=2))
-    assert records[-1].loss == key
-    assert math.isfinite(records[-1].train_loss)
+def test_every_registered_divergence_races():
+    losses = (*DIVERGENCES, "akl:direction=reversed,mu=0.3")
+    records = run(toy(losses=losses, steps=2))
+    assert [record.loss for record in records if record.step == 2] == list(losses)
+    assert all(math.isfinite(record.train_loss) for record in records if record.step)
+
+
+def test_bfloat16_arithmetic_stays_near_float32():
+    exact, rough = (train_losses(run(toy(steps=3, precision=name)), "akl") for name in ("float32", "bfloat16"))
+    assert exact != rough
+    # Eight bits of mantissa.
+    torch.testing.assert_close(rough, exact, rtol=2e-2, atol=0.0)
+
+
+def test_dropout_is_drawn_anew_and_the_same_in_a_resumed_run(tmp_path, gpt2_pair):
+    teacher, student, text = gpt2_pair
+    config = toy(
+        teacher=str(teacher), student=str(student), text=str(text), steps=5, dropout=True, losses=("forward_kl", "tvd")
+    )
+    records = run(config, tmp_path / "whole")
+    still = run(dataclasses.replace(config, dropout=False))
+    assert train_losses(records, "tvd") != train_losses(still, "tvd")
+    run(dataclasses.replace(config, steps=3), tmp_path / "parts")
+    run(config, tmp_path / "parts", resume=True)
+    last = "checkpoints/tvd/step-000005/model.safetensors"
+    assert digests(tmp_path / "parts")[last] == digests(tmp_path / "whole")[last]
 
 
 def test_lora_trains_an_adapter_alone(tmp_path, family_pair):

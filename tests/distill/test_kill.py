@@ -1,10 +1,8 @@
 """kill -9 at any moment: every folder left behind opens, and the resumed run ends as if nothing had happened."""
 
-import multiprocessing
 import os
 import random
 import signal
-import sys
 import time
 
 import pytest
@@ -15,8 +13,8 @@ from akl_viz.errors import InvalidInput
 from tests.distill.conftest import digests, numbers, run, toy
 
 CONFIG = toy(steps=20, checkpoint_every=4, losses=("reverse_kl", "akl"), keep=2)
-WHOLE = int(os.environ.get("AKL_VIZ_KILLS", "20"))
-"""Kills of the slow test; the fast one makes three."""
+KILLS = int(os.environ.get("AKL_VIZ_KILLS", "20"))
+"""At random moments, in all."""
 
 
 def work(folder, resume):
@@ -26,35 +24,25 @@ def work(folder, resume):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    started = time.monotonic()
-    run(CONFIG, folder)
-    return folder, time.monotonic() - started
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Children of a server that has imported everything and has no threads: each starts at once.
-
-    A child runs the file of __main__ again, and Streamlit's AppTest leaves the file of its page there.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["akl_viz.distill.engine", "transformers.models.llama.modeling_llama", "pandas"])
-    main = sys.modules["__main__"]
-    file = main.__dict__.pop("__file__", None)
-    yield context
-    if file is not None:
-        main.__file__ = file
+def whole(children, tmp_path_factory):
+    """An undisturbed run, and how long a child takes for one."""
+    reference = tmp_path_factory.mktemp("whole") / "run"
+    run(CONFIG, reference)
+    folder = tmp_path_factory.mktemp("timed") / "run"
+    before = time.monotonic()
+    assert not killed_after(children, folder, None)
+    duration = time.monotonic() - before
+    assert_same(folder, reference)
+    return reference, duration
 
 
 def started(folder) -> bool:
     return (folder / "run.json").exists()
 
 
-def killed_after(processes, folder, seconds) -> bool:
+def killed_after(children, folder, seconds) -> bool:
     """Run or resume in a child, kill it after some time; return whether it was still at work."""
-    child = processes.Process(target=work, args=(folder, started(folder)))
+    child = children.Process(target=work, args=(folder, started(folder)))
     child.start()
     child.join(seconds)
     alive = child.is_alive()
@@ -63,15 +51,17 @@ def killed_after(processes, folder, seconds) -> bool:
     return alive
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(WHOLE, marks=pytest.mark.slow)])
-def test_a_killed_run_is_resumed_to_the_same_end(processes, whole, tmp_path, kills):
+@pytest.mark.slow
+def test_a_killed_run_is_resumed_to_the_same_end(children, whole, tmp_path):
     reference, duration = whole
-    draws = random.Random(kills)
+    draws = random.Random(0)
     made, folder, ended = 0, tmp_path / "0", 0
-    while made < kills:
-        # A child also starts up, so the moments reach from before the first write to after the last.
-        at_work = killed_after(processes, folder, draws.uniform(0.3, 1.0) * (duration + 1.0))
+    while made < KILLS:
+        # From before the first write to after the last.
+        at_work = killed_after(children, folder, draws.uniform(0.05, 1.0) * duration)
         made += at_work
+        # The machine may be busier, or less busy, than when a whole run was timed.
+        duration *= 0.8 if not at_work else 1.0 if started(folder) else 1.2
         if started(folder):
             found = open_run(folder)
             # A child whose last write was made is still alive for a moment.
@@ -112,12 +102,12 @@ def work_until(folder, resume, write):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("write", [0, 2, 5, 11, 19, 26, 32, 41, 47, 53])
-def test_a_run_killed_within_a_write_is_resumed_to_the_same_end(processes, whole, tmp_path, write):
+@pytest.mark.parametrize("write", [0, 2, 5, 11, 19, 32, 47])
+def test_a_run_killed_within_a_write_is_resumed_to_the_same_end(children, whole, tmp_path, write):
     """Killed at that write, and again at that write of what is left, until a child comes through."""
     folder = tmp_path / "run"
     for _ in range(40):
-        child = processes.Process(target=work_until, args=(folder, started(folder), write * 3 + 1))
+        child = children.Process(target=work_until, args=(folder, started(folder), write * 3 + 1))
         child.start()
         child.join(120)
         if child.exitcode == 0:

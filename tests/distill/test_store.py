@@ -22,8 +22,10 @@ from akl_viz.distill import (
     distill,
     open_run,
     read_history,
+    store,
 )
 from akl_viz.distill.config import DistillConfig
+from akl_viz.distill.lock import is_held
 from akl_viz.errors import InvalidInput
 from tests.distill.conftest import digests, numbers, run, toy
 
@@ -88,6 +90,13 @@ def test_a_resumed_run_keeps_its_settings(copied, setting):
         distill(toy(**setting), copied, resume=True)
 
 
+def test_a_run_is_not_cut_below_what_it_has_done(copied):
+    with pytest.raises(InvalidInput, match="has made 8 steps already, so it cannot end after 5: ask for 8 or more"):
+        distill(toy(steps=5), copied, resume=True)
+    run(toy(steps=8), copied, resume=True)
+    assert open_run(copied).status == "finished"
+
+
 def test_a_changed_teacher_is_noticed(copied):
     meta = json.loads((copied / "run.json").read_text())
     meta["teacher"]["revision"] = "0123456789ab"
@@ -120,6 +129,20 @@ def test_two_writers_do_not_share_a_run(tmp_path):
     store.close()
     assert open_run(tmp_path / "run").status == "interrupted"
     RunStore.reopen(tmp_path / "run").close()
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_a_folder_that_cannot_be_tidied_is_let_go(copied, tmp_path, monkeypatch, reopened):
+    place = copied if reopened else tmp_path / "new"
+
+    def refused(folder):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "remove_partials", refused)
+        with pytest.raises(InvalidInput, match="it may not be written to"):
+            RunStore.reopen(place) if reopened else RunStore.create(place, losses=["mine"])
+    assert not is_held(place)
 
 
 def test_another_programs_training_is_recorded_and_read(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from akl_viz.divergences import Pair, head_mask, head_mass, head_of, head_size
+from akl_viz.divergences import Pair, head_mask, head_mass, head_of, head_size, prefix
 from akl_viz.divergences.head import find_head
 from akl_viz.divergences.select import largest
 from akl_viz.errors import InvalidInput
@@ -116,11 +116,40 @@ def test_heads_found_in_lent_memory_are_the_same():
     torch.testing.assert_close(lent.split(rows.clone(), room), find_head(rows, 0.5).split(rows.clone()))
 
 
+@pytest.mark.parametrize("deviation", [0.3, 0.55, 1.0, 2.0])
+def test_a_flat_row_is_not_sorted_as_a_whole(deviation: float, monkeypatch: pytest.MonkeyPatch):
+    """Sorting costs ten times what the search in a bracket does: it is for the rare row that a sample misses."""
+    sorted_rows = []
+
+    def counted(rows: torch.Tensor, rule: Any) -> Any:
+        sorted_rows.append(len(rows))
+        return by_sorting(rows, rule)
+
+    by_sorting = prefix._by_sorting
+    monkeypatch.setattr(prefix, "_by_sorting", counted)
+    rows = (deviation * torch.randn(60, 20_000, generator=torch.Generator().manual_seed(8))).softmax(-1)
+    for mu in (0.5, 0.9):
+        assert torch.equal(find_head(rows, mu).mask(), sorted_head(rows, mu, "below"))
+    assert sum(sorted_rows) <= 3
+
+
 @both_boundaries
-@pytest.mark.parametrize("levels", [2, 5, 40, 400])
-def test_the_head_of_long_tied_rows_takes_the_lowest_ids(levels: int, boundary: Any):
+@pytest.mark.parametrize("spread", [-9.0, 0.0, 1e6])
+def test_a_bracket_that_misses_the_boundary_or_holds_everything_changes_no_head(
+    spread: float, boundary: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prefix, "_SPREAD", spread)
+    rows = mixed_rows(24, 10_000, torch.Generator().manual_seed(10))
+    for mu in (0.03, 0.5, 0.9, 0.999):
+        assert torch.equal(find_head(rows, mu, boundary).mask(), sorted_head(rows, mu, boundary))
+
+
+@both_boundaries
+@pytest.mark.parametrize("vocabulary", [8_000, 12_000])
+@pytest.mark.parametrize("levels", [1, 2, 5, 40, 400])
+def test_the_head_of_long_tied_rows_takes_the_lowest_ids(levels: int, vocabulary: int, boundary: Any):
     generator = torch.Generator().manual_seed(levels)
-    steps = torch.randint(0, levels, (6, 8_000), generator=generator).float()
+    steps = torch.randint(0, levels, (6, vocabulary), generator=generator).float()
     rows = (steps * (12.0 / levels)).softmax(-1)
     for mu in (0.1, 0.5, 0.9):
         assert torch.equal(find_head(rows, mu, boundary).mask(), sorted_head(rows, mu, boundary))
@@ -151,6 +180,15 @@ def test_head_sums_and_tail_sums_are_those_of_the_mask():
     torch.testing.assert_close(inside, (rows * head.mask()).sum(-1), **ORACLE)
     torch.testing.assert_close(outside, (rows * ~head.mask()).sum(-1), **ORACLE)
     torch.testing.assert_close(head.mass(rows), inside, **ORACLE)
+
+
+def test_single_tokens_are_asked_for_without_a_mask():
+    rows = torch.cat([zipf(1, 20_000, exponent, 3) for exponent in (0.3, 3.0, 1.1, 0.0)]).view(2, 2, -1)
+    ids = torch.randint(20_000, (2, 2, 40), generator=torch.Generator().manual_seed(1))
+    ids[..., :20] = rows.topk(20, dim=-1).indices
+    for mu in (0.2, 0.5, 0.9):
+        head = find_head(rows, mu)
+        assert torch.equal(head.contains(ids), head.mask().gather(-1, ids))
 
 
 def test_a_tail_of_a_billionth_is_not_rounded_away_in_single_precision():

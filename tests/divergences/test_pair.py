@@ -186,6 +186,25 @@ def test_a_pair_in_borrowed_memory_holds_the_numbers_of_one_in_its_own(temperatu
         torch.testing.assert_close(lent.student_sum(values), own.student_terms(values).sum(-1), **ORACLE)
 
 
+@pytest.mark.parametrize("banned", [False, True])
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_entropies_and_chosen_tokens_in_borrowed_memory_need_no_logarithms_of_all(
+    temperature: float, offset: float, banned: bool
+):
+    teacher, student = logits(4, 30) + offset, logits(4, 30, seed=1)
+    if banned:
+        teacher[:, 3] = student[1, 5] = -torch.inf
+    lent, own = (Pair.from_logits(teacher, student, temperature, buffers=room) for room in (Buffers(), None))
+    ids = torch.tensor([[0, 3, 5, 29]]).expand(4, -1)
+    chosen, expected = lent.taken(ids), own.taken(ids)
+    torch.testing.assert_close(lent.teacher_entropy, own.teacher_entropy, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(lent.student_entropy, own.student_entropy, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(chosen.teacher, expected.teacher, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(expected.student, own.student.gather(-1, ids), **EXACT)
+    assert ("teacher" in lent._kept) == banned
+
+
 def test_a_block_holds_at_least_one_row_and_more_of_short_rows():
     assert rows_per_block(10**9) == 1
     assert rows_per_block(1_000) > rows_per_block(50_257) > 1

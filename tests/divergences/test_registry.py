@@ -94,6 +94,11 @@ def test_the_upper_bound_follows_the_parameters():
     assert DIVERGENCES["alpha_beta"].upper_bound() is None
 
 
+def test_units_are_stated_where_they_are_not_nats():
+    others = {key: row.unit for key, row in DIVERGENCES.items() if row.unit != "nats"}
+    assert others == {"tvd": "probability", "hellinger": "no unit", "alpha_beta": "no unit"}
+
+
 def test_a_divergence_that_looks_at_the_token_that_followed_asks_for_it():
     row = DIVERGENCES["drkl"]
     for ask in (row.value, row.value_and_grad, row.term_values):

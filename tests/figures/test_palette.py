@@ -20,8 +20,8 @@ from akl_viz.figures.theme import (
     TEACHER_TEXT,
     THEMES,
     WALL,
-    css_variables,
     css_variables_both,
+    loss_colours,
     named_colours,
     ramp,
 )
@@ -115,6 +115,11 @@ def meaningful(theme):
     return {"teacher": TEACHER[theme], "student": STUDENT[theme], **named}
 
 
+def test_a_loss_has_the_colour_of_its_divergence_whatever_its_parameters():
+    assert loss_colours("akl:direction=reversed,mu=0.6") == loss_colours("akl") == DIVERGENCE_COLOURS["akl"]
+    assert loss_colours("unheard_of") == MUTED
+
+
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("vision", SIMULATIONS)
 def test_colours_with_a_meaning_are_far_apart(theme, vision):
@@ -166,4 +171,3 @@ def test_style_sheets_get_every_colour_of_both_themes():
     both = css_variables_both().splitlines()
     light, dark = (named_colours(theme) for theme in THEMES)
     assert both == [f"--akl-{name}: light-dark({light[name]}, {dark[name]});" for name in light]
-    assert css_variables("dark").splitlines() == [f"--akl-{name}: {colour};" for name, colour in dark.items()]

@@ -1,12 +1,9 @@
-"""A tiny teacher, saved and loaded; one torch thread."""
+"""A tiny teacher, saved and loaded."""
 
 import pytest
 
 from akl_viz.models import load_checkpoint
 from tests.checkpoints import save_llama
-from tests.one_thread import one_thread
-
-__all__ = ["one_thread"]
 
 
 @pytest.fixture(scope="module")

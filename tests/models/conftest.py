@@ -17,9 +17,6 @@ from transformers import (
 )
 
 from tests.checkpoints import VOCABULARY, make_tokenizer, random_model
-from tests.one_thread import one_thread
-
-__all__ = ["one_thread"]
 
 CONTEXT = 64
 SIZES = {"vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

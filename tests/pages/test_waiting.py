@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from akl_viz.errors import OutOfMemory
+from akl_viz.errors import Cancelled, InvalidInput, OutOfMemory
 from akl_viz.records import Settings
-from akl_viz.ui import tracing, waiting
+from akl_viz.ui import jobs, waiting
+from akl_viz.ui.jobs import KeptJobs
 from akl_viz.ui.tracing import TraceRequest, TraceService
 from tests.traces import made_trace
 
@@ -102,7 +103,7 @@ def test_a_job_that_another_session_wants_goes_on_when_one_leaves(slow):
     first, second = session(SLOW), session(SLOW)
     until(lambda: slow.began)
     first.button(key="tokens.stop").click().run()
-    assert first.error[0].value == r"The comparison was stopped\."
+    assert first.info[0].value == r"The comparison was stopped\."
     assert slow.ended == []
     second.session_state.wanted = None
     second.run()
@@ -120,12 +121,67 @@ def test_after_stop_a_person_can_try_again(slow):
 
 
 def test_a_job_that_stopped_while_the_tab_was_frozen_starts_anew(slow, monkeypatch):
-    monkeypatch.setattr(tracing, "UNWATCHED_SECONDS", 0.2)
+    monkeypatch.setattr(jobs, "UNWATCHED_SECONDS", 0.2)
     app = session(SLOW)
     until(lambda: slow.ended)
-    monkeypatch.setattr(tracing, "UNWATCHED_SECONDS", 60.0)
+    monkeypatch.setattr(jobs, "UNWATCHED_SECONDS", 60.0)
     app.run()
     until(lambda: slow.began == ["slow", "slow"])
+
+
+def test_two_pages_of_one_session_wait_apart_and_each_leaves_its_own_job(monkeypatch):
+    go_on, stopped = threading.Event(), []
+
+    def work(key, job):
+        try:
+            while not go_on.wait(0.01):
+                job.report(0.5, "Slow")
+        except Cancelled:
+            stopped.append(key)
+            raise
+        return key.upper()
+
+    monkeypatch.setattr(waiting, "QUICK_SECONDS", 0.05)
+    made = {"one": KeptJobs("The sum", work, 3), "two": KeptJobs("The run", work, 3)}
+    app = AppTest.from_function(two_pages, default_timeout=SECONDS)
+    app.session_state.jobs = made
+    app.session_state.wanted = {"one": "a", "two": "b"}
+    app.run()
+    app.session_state.wanted = {"one": "a"}
+    app.run()
+    until(lambda: stopped == ["b"])
+    go_on.set()
+    until(lambda: made["one"].known("a"))
+    assert app.run().text[0].value == "A"
+    assert "waiting.job.one" not in app.session_state
+
+
+def two_pages():
+    import streamlit as st
+
+    from akl_viz.ui.waiting import Waiting, one_run
+
+    with one_run():
+        for page, key in st.session_state.wanted.items():
+            st.text(Waiting(page, "run", lambda page=page: st.session_state.jobs[page]).result(key))
+
+
+def test_a_job_that_failed_is_not_run_again_by_every_run_of_its_page(monkeypatch):
+    ran = []
+
+    def work(key, job):
+        ran.append(key)
+        raise InvalidInput("No.")
+
+    app = AppTest.from_function(two_pages, default_timeout=SECONDS)
+    app.session_state.jobs = {"one": KeptJobs("The sum", work, 3)}
+    app.session_state.wanted = {"one": "a"}
+    app.run()
+    app.run()
+    assert app.error[0].value == r"No\."
+    assert ran == ["a"]
+    app.button(key="one.retry").click().run()
+    assert ran == ["a", "a"]
 
 
 def test_running_out_of_memory_lets_the_models_go_and_says_so(monkeypatch):

@@ -1,9 +1,13 @@
 """Curves of a run: one line per loss and run, told apart by colour and dash."""
 
+import csv
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.distill.records import HISTORY_COLUMNS
 from akl_viz.figures.race import PANELS, SPEED, key_html, race_panel, styles
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
@@ -51,3 +55,14 @@ def test_two_lines_of_one_colour_differ_in_their_dash():
 def test_names_in_the_key_are_inert():
     rows = history("akl").assign(run="<img src=x>")
     assert "<img" not in key_html(pd.concat([rows, history("tvd")]), "light")
+
+
+def test_the_csv_of_the_curves_runs_nothing_in_a_spreadsheet():
+    rows = history("akl", run="=HYPERLINK(1)").assign(**{"@extra": "+1", "loss": "-akl"})
+    told = list(csv.reader(io.StringIO(table_csv(rows))))
+    assert told[0][0] == "run"
+    assert told[0][-1] == "'@extra"
+    assert {(row[0], row[1], row[-1]) for row in told[1:]} == {("'=HYPERLINK(1)", "'-akl", "'+1")}
+    # Numbers below zero stay numbers.
+    below = table_csv(history("akl").assign(head_gap=-0.1))
+    assert {float(row["head_gap"]) for row in csv.DictReader(io.StringIO(below))} == {-0.1}

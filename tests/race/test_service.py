@@ -1,10 +1,12 @@
 """Runs of the server: a queue, switches, nothing lost."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from akl_viz.errors import InvalidInput
+from akl_viz.distill import DataConfig
+from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.ui.race import service as module
 from akl_viz.ui.race.service import RaceService
 from tests.race.conftest import toy_config, wait_for
@@ -17,7 +19,7 @@ def test_a_run_trains_measures_and_is_saved(races):
     wait_for(lambda: not race.active)
     assert race.message == ""
     assert {record.step for record in race.latest.values()} == {4}
-    assert [step for step, _ in race.train["forward_kl"]] == [1, 2, 3, 4]
+    assert all(record.detail is None for record in race.latest.values())
     run = races.run(race.name)
     assert (run.status, len(run.history())) == ("finished", race.probes)
     assert [saved.name for saved in races.saved()] == [race.name]
@@ -30,7 +32,7 @@ def test_one_run_trains_and_the_others_wait_with_their_place(races):
     assert (second.state, third.state) == ("queued", "queued")
     races.stop(second)
     assert (second.active, races.ahead(third)) == (False, 1)
-    assert "nothing was trained" in second.message
+    assert "Nothing was trained" in second.message
     races.stop(first)
     wait_for(lambda: third.state == "running")
     assert races.run(first.name).status == "stopped"
@@ -60,7 +62,9 @@ def test_a_stopped_run_goes_on_where_it_was_in_a_new_server(races, tmp_path):
     wait_for(lambda: not resumed.active)
     assert resumed.message == ""
     assert later.run(race.name).status == "finished"
-    assert min(step for step, _ in resumed.train["forward_kl"]) == at + 1
+    history = later.run(race.name).history()
+    assert history[["loss", "step"]].duplicated().sum() == 0
+    assert 3 <= at < history["step"].max() == 300
 
 
 def test_what_nobody_watches_is_stopped_and_stays(races, monkeypatch):
@@ -69,6 +73,49 @@ def test_what_nobody_watches_is_stopped_and_stays(races, monkeypatch):
     wait_for(lambda: not race.active)
     assert "no page was open" in race.message
     assert races.run(race.name).resumable
+
+
+def test_what_waits_unwatched_leaves_the_line_and_says_so(races, monkeypatch):
+    first, second = (races.start(toy_config(steps=LONG)) for _ in range(2))
+    wait_for(lambda: first.state == "running")
+    races.stop(second, module.UNWATCHED)
+    assert not second.active
+    assert second.message == f"{module.UNWATCHED} Nothing was trained."
+
+
+def test_why_a_run_was_stopped_is_not_lost_before_its_first_step(races, monkeypatch):
+    def cancelled(self, race):
+        wait_for(lambda: race.control.stopping)
+        raise Cancelled("The run was stopped.")
+        yield
+
+    monkeypatch.setattr(RaceService, "_records", cancelled)
+    race = races.start(toy_config())
+    races.stop(race, module.UNWATCHED)
+    wait_for(lambda: not race.active)
+    assert race.message == f"{module.UNWATCHED} Nothing was trained."
+
+
+def test_only_the_messages_of_the_last_runs_are_remembered(races, monkeypatch):
+    monkeypatch.setattr(module, "KEPT_ENDED", 3)
+    first = races.start(toy_config(steps=LONG))
+    wait_for(lambda: first.state == "running")
+    waiting = [races.start(toy_config()) for _ in range(6)]
+    for race in waiting:
+        races.stop(race)
+    last = races.start(toy_config())
+    assert races.active() == [first, last]
+    assert [races.ended(race.name) for race in waiting] == [None] * 3 + waiting[3:]
+
+
+def test_the_texts_in_use_are_those_of_saved_and_of_waiting_runs(races):
+    race = races.start(toy_config())
+    wait_for(lambda: not race.active)
+    long = races.start(toy_config(steps=LONG))
+    own = replace(toy_config(), data=DataConfig(text="/somewhere/words-0123456789abcdef.txt"))
+    races.start(own)
+    assert races.texts() == {"toy", "words-0123456789abcdef.txt"}
+    races.stop(long)
 
 
 def test_watching_keeps_a_run_going(races, monkeypatch):

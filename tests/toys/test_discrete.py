@@ -7,6 +7,7 @@ import torch
 from akl_viz.divergences import DIVERGENCES, Pair, get, head_mask, log_probs
 from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.toys import FIELDS, Optimiser, Start, discrete_config, run_discrete
+from akl_viz.toys.descent import Descent, Loss
 from tests.tolerances import AUTOGRAD, PUBLISHED_3_DIGITS
 
 GOLDEN_GAP = 5e-4
@@ -64,6 +65,19 @@ def test_a_batch_gives_what_every_run_gives_alone():
                 for field in FIELDS:
                     found = together.values[field][number, place, row]
                     np.testing.assert_allclose(found, alone.values[field][0, 0, 0], rtol=1e-10, atol=1e-14)
+
+
+def test_losses_side_by_side_share_what_they_compute_and_end_as_each_alone():
+    losses = (*DIVERGENCES, "akl:mu=0.7", "akl:boundary=reach", "akl:gap=squared", "mixed_kl:weight=0.2")
+    together = run_discrete(discrete_config("paper-bimodal", losses=losses, mu=0.6, seeds=2, steps=6, frames=True))
+    for number, loss in enumerate(losses):
+        alone = run_discrete(
+            discrete_config("paper-bimodal", losses=(loss,), mu=0.6, seeds=2, steps=6, every=2, frames=True)
+        )
+        for field in FIELDS:
+            found = together.values[field][number][..., ::2]
+            np.testing.assert_allclose(found, alone.values[field][0], rtol=1e-9, atol=1e-14, err_msg=f"{loss} {field}")
+        np.testing.assert_allclose(together.frames[number][:, ::2], alone.frames[0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("key", [key for key, row in DIVERGENCES.items() if row.smooth and not row.constant_weights])
@@ -162,6 +176,14 @@ def test_logits_out_of_range_become_a_sentence_about_the_learning_rate():
     )
     with pytest.raises(InvalidInput, match="take a smaller learning rate"):
         run_discrete(config)
+
+
+def test_the_loss_that_left_the_range_is_named_among_others():
+    losses = [Loss.of(key) for key in ("forward_kl", "tvd", "jsd")]
+    descent = Descent(torch.tensor([0.5, 0.3, 0.2]).double(), torch.zeros(2, 3).double(), losses, [Optimiser("sgd")])
+    descent.logits[1, 0, 1, 2] = torch.inf
+    with pytest.raises(InvalidInput, match="tvd drove the logits out of range at step 0: take a smaller"):
+        descent.measure()
 
 
 def test_a_loss_that_did_not_run_has_no_curve(longtail):

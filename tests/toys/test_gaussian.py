@@ -11,7 +11,8 @@ from akl_viz.divergences import Pair
 from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.toys import GAUSSIAN_PRESETS, GaussianConfig, Mixture, fit_gaussians, gaussian_config, student_density
 from akl_viz.toys.descent import Loss
-from akl_viz.toys.gaussian import Objective, Student, start_parameters
+from akl_viz.toys.gaussian import start_places
+from akl_viz.toys.gaussian_student import Objective, Student
 from tests.tolerances import FINITE_DIFFERENCE
 
 ONE_PERCENT = 0.01
@@ -110,6 +111,71 @@ def test_every_optimum_is_a_minimum_of_its_neighbourhood(by_sd):
                     assert float(Loss.of(loss).row.value(pair)) > one.value
 
 
+RUNS_OFF = Mixture.of((100.0, 0.0), (2.0, 3.259), (1.0, 0.01))
+
+
+def random_target(generator):
+    """Up to four parts within the bounds the page allows, drawn on the paper's grid."""
+    parts = int(generator.integers(1, 5))
+    means, sds = generator.uniform(0.0, 100.0, parts), generator.uniform(2.0, 30.0, parts)
+    return Mixture.of(means, sds, np.exp(generator.uniform(np.log(0.01), np.log(100.0), parts)))
+
+
+def check_fits(fits):
+    """Starts are counted once, optima are ranked, every number is finite; KL(T‖S) has one minimum for all, or none."""
+    for loss, optima in fits.optima.items():
+        path = fits.paths[loss]
+        assert np.isfinite(path.means).all()
+        assert np.isfinite(path.covariances).all()
+        assert np.isfinite(path.values).all()
+        counted = [start for one in optima for start in one.starts] + list(fits.failed(loss))
+        assert sorted(counted) == list(range(fits.config.starts))
+        values = [one.value for one in optima]
+        assert values == sorted(values)
+        assert np.isfinite([*values, *(number for one in optima for number in (*one.mean, *one.sd))]).all()
+        assert [one.is_global for one in optima[:1]] in ([], [True])
+        if loss == "forward_kl":
+            assert len(fits.failed(loss)) in (0, fits.config.starts)
+
+
+def test_a_start_that_runs_off_fails_and_the_others_are_ranked():
+    fits = fit_gaussians(GaussianConfig(RUNS_OFF, grid="paper"))
+    check_fits(fits)
+    assert fits.found
+    assert fits.optima["forward_kl"] == ()
+    assert len(fits.failed("forward_kl")) == 24
+    best = fits.optima["reverse_kl"][0]
+    assert [best.mean[0], best.sd[0]] == pytest.approx([100.0, 2.0], abs=0.1)
+    assert fits.to_json()["runs"][0]["failed"] == list(range(24))
+
+
+def test_where_every_start_fails_there_is_a_result_without_optima():
+    fits = fit_gaussians(GaussianConfig(Mixture.of((0.0, 100.0), (2.0,)), grid="paper", losses=("forward_kl",)))
+    assert not fits.found
+    assert fits.frame().empty
+    check_fits(fits)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_target_of_the_page_makes_a_fit_fail(seed):
+    generator = np.random.default_rng(seed)
+    for _ in range(5):
+        check_fits(fit_gaussians(GaussianConfig(random_target(generator), grid="paper")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("grid", ["paper", "wide"])
+def test_no_random_target_makes_a_fit_fail(grid):
+    generator = np.random.default_rng(100)
+    for _ in range(60):
+        check_fits(fit_gaussians(GaussianConfig(random_target(generator), grid=grid)))
+
+
+def test_a_far_narrow_part_keeps_its_own_sd():
+    mean, sd = Mixture.of((1e6,), (1e-3,)).moments()
+    assert (mean[0], sd[0]) == (1e6, 1e-3)
+
+
 def test_the_density_of_an_optimum_is_what_its_parameters_say(by_sd):
     fits = by_sd[6]
     best = fits.optima["reverse_kl"][0]
@@ -126,8 +192,9 @@ def test_the_gradient_is_that_of_finite_differences(loss, preset):
     axes = config.axes()
     points = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
     log_target = torch.from_numpy(config.target.log_density(points)).log_softmax(-1)
-    objective = Objective(Loss.of(loss), log_target, Student(torch.from_numpy(points)))
-    here = start_parameters(config, axes)[-1].numpy() + 0.01
+    student = Student(torch.from_numpy(points), *map(torch.from_numpy, config.target.moments()))
+    objective = Objective(Loss.of(loss), log_target, student)
+    here = student.parameters(*map(torch.from_numpy, start_places(config, axes)))[-1].numpy() + 0.01
     _, gradient = objective.single(here)
     for place in range(len(here)):
         size = 1e-3 * max(1.0, abs(here[place]))

@@ -6,7 +6,17 @@ import torch
 
 from akl_viz.divergences import DIVERGENCES, Pair, get
 from akl_viz.errors import InvalidInput
-from akl_viz.toys import Optimiser, hessian, late_equivalence, phi, phi_curves, simplex_field, simplex_paths
+from akl_viz.toys import (
+    Optimiser,
+    hessian,
+    late_equivalence,
+    phi,
+    phi_curves,
+    phi_of_mix,
+    simplex_field,
+    simplex_paths,
+    simplex_run,
+)
 from tests.tolerances import AUTOGRAD
 
 TEACHER = (0.6, 0.3, 0.1)
@@ -76,6 +86,26 @@ def test_every_path_ends_at_the_teacher():
     np.testing.assert_allclose(adam["reverse_kl"][0, -1], TEACHER, atol=1e-2)
 
 
+def test_a_run_on_the_simplex_counts_the_steps_until_it_is_near():
+    run = simplex_run(TEACHER, (0.04, 0.16, 0.8), ("forward_kl", "reverse_kl"), threshold=0.05, steps=60)
+    for loss, path in run.paths.items():
+        distance = [0.5 * sum(abs(q - p) for q, p in zip(student, TEACHER, strict=True)) for student in path]
+        assert run.tvd(loss) == pytest.approx(distance, rel=1e-12)
+        first = next(step for step, one in enumerate(distance) if one < 0.05)
+        assert 0 < first == run.reached(loss)
+    near = simplex_run(TEACHER, (0.04, 0.16, 0.8), ("forward_kl",), threshold=1e-9, steps=5)
+    assert near.reached("forward_kl") is None
+    assert len(run.frame()) == 2 * 61
+    assert run.to_json()["runs"][1]["path"] == run.paths["reverse_kl"].tolist()
+
+
+def test_the_curves_of_a_mix_come_with_those_of_both_ends():
+    found = phi_of_mix(0.3)
+    assert found.mix == pytest.approx(0.3 * found.forward + 0.7 * found.reverse, rel=1e-12)
+    assert found.rises
+    assert list(found.frame().columns) == ["r", "phi", "phi w=1", "phi w=0"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -83,7 +113,12 @@ def test_every_path_ends_at_the_teacher():
         lambda: simplex_field(TEACHER, ("forward_kl",), density=1),
         lambda: simplex_paths(TEACHER, ("forward_kl",), []),
         lambda: simplex_paths(TEACHER, ("forward_kl",), [TEACHER], steps=0),
+        lambda: simplex_run(TEACHER, TEACHER, ("forward_kl",), threshold=1.0),
         lambda: late_equivalence(TEACHER, distances=(0.0,)),
+        lambda: late_equivalence(TEACHER, distances=(1.0, float("nan"))),
+        lambda: late_equivalence(TEACHER, distances=(1e4,)),
+        lambda: late_equivalence(TEACHER, seed=-1),
+        lambda: late_equivalence(TEACHER, seed=10**30),
         lambda: hessian("forward_kl", [1.0] * 300, [1.0] * 300),
     ],
 )

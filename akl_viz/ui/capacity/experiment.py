@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
 from akl_viz.errors import AklVizError
-from akl_viz.figures.capacity import GAP, PANELS, Panel, capacity_panel, gap_figure, key_html
+from akl_viz.figures.capacity import GAP, PANELS, Panel, key_html
 from akl_viz.toys import LowRankConfig, LowRankResult
 from akl_viz.ui.capacity import findings
 from akl_viz.ui.capacity.controls import publish, wanted
+from akl_viz.ui.capacity.pictures import pictures
 from akl_viz.ui.capacity.runs import stored
 from akl_viz.ui.capacity.state import command
 from akl_viz.ui.capacity.waiting import result_for
+from akl_viz.ui.folded import folded
 from akl_viz.ui.plain import plain
+from akl_viz.ui.remark import remark
 from akl_viz.ui.results import theme
 
 
@@ -24,7 +29,7 @@ def experiment() -> None:
     with st.container():
         result, current = result_for(now)
         if result is not None:
-            _small(f"{'Shown' if current else 'Still shown'}: {plain(_summary(result))}")
+            remark(f"{'Shown' if current else 'Still shown'}: {plain(_summary(result))}")
     publish(now)
     if result is None:
         return
@@ -53,18 +58,14 @@ def _is_stored(result: LowRankResult) -> bool:
 
 def _figures(result: LowRankResult) -> None:
     """The entropy gap on top, the other measures as small multiples."""
-    losses, scheme = result.config.losses, theme()
-    summary, rows = findings.drawn(result)
+    scheme = theme()
     every = st.toggle("Every seed as a point", key="capacity.every", persist_state="session")
-    seeds = rows if every else None
-    st.html(key_html(losses, scheme))
+    gap, *others = pictures(result, scheme, every)
+    st.html(key_html(result.config.losses, scheme))
     st.markdown(f"**{GAP.title}**: {GAP.axis}")
-    figure = gap_figure(summary, scheme, losses=losses, seeds=seeds)
-    st.plotly_chart(figure, key="capacity.gap", theme=None, alt=_alt(GAP), config=_config(GAP))
+    st.plotly_chart(gap, key="capacity.gap", theme=None, alt=_alt(GAP), config=_config(GAP))
     places = [place for start in range(0, len(PANELS), 3) for place in st.columns(3)]
-    for place, panel in zip(places, PANELS, strict=True):
-        teacher = float(result.teacher[panel.field].mean()) if panel.field in result.teacher else None
-        figure = capacity_panel(panel, summary, scheme, losses=losses, teacher=teacher, seeds=seeds)
+    for place, panel, figure in zip(places, PANELS, others, strict=True):
         key = f"capacity.{panel.field}"
         place.plotly_chart(figure, key=key, theme=None, alt=_alt(panel), config=_config(panel))
 
@@ -88,32 +89,31 @@ def _findings(result: LowRankResult) -> None:
     told = findings.sentences(result, int(rank or ranks[0]))
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in told))
     if result.config.seeds == 1:
-        _small("One seed says little, as the interval shows: take more.")
-    with st.expander("All ranks as a table"):
-        st.dataframe(findings.table(result), hide_index=True, alt="Entropy difference by loss and rank, with counts.")
+        remark("One seed says little, as the interval shows: take more.")
+    with folded("All ranks as a table", "capacity.table") as opened:
+        if opened:
+            st.dataframe(
+                findings.table(result), hide_index=True, alt="Entropy difference by loss and rank, with counts."
+            )
 
 
 def _reproduce(result: LowRankResult) -> None:
     """The command of the shown result, and its numbers as files."""
     config: LowRankConfig | None = None if _is_stored(result) else result.config
-    with st.expander("Show the command"):
-        st.code(command(config), language="bash", wrap_lines=True)
-        _small("Prints every measure of every loss, rank and seed, and the findings, as JSON at full precision.")
-        if config is None:
-            _small("`akl-viz toy lowrank --preset capacity --json` computes it anew: a few minutes on one core.")
+    with folded("Show the command", "capacity.command") as opened:
+        if opened:
+            st.code(command(config), language="bash", wrap_lines=True)
+            remark("Prints every measure of every loss, rank and seed, and the findings, as JSON at full precision.")
+        if opened and config is None:
+            remark("`akl-viz toy lowrank --preset capacity --json` computes it anew: a few minutes on one core.")
     with st.container(horizontal=True, vertical_alignment="center"):
-        _download("Seeds, CSV", result.frame(), "capacity-seeds.csv")
-        _download("Means and intervals, CSV", findings.drawn(result)[0], "capacity-means.csv")
-    _small("The address of this page holds the choices: copy it to share them.")
+        _download("Seeds, CSV", result.frame, "capacity-seeds.csv")
+        _download("Means and intervals, CSV", lambda: findings.drawn(result)[0], "capacity-means.csv")
+    remark("The address of this page holds the choices: copy it to share them.")
 
 
-def _download(label: str, frame: pd.DataFrame, name: str) -> None:
+def _download(label: str, frame: Callable[[], pd.DataFrame], name: str) -> None:
     st.download_button(
-        label, lambda: frame.to_csv(index=False, lineterminator="\n"), name, "text/csv",
+        label, lambda: frame().to_csv(index=False, lineterminator="\n"), name, "text/csv",
         key=f"capacity.download.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip
-
-
-def _small(text: str) -> None:
-    """A remark in small type; the grey of Streamlit's captions is too pale to read on white (4.4 to 1)."""
-    st.markdown(f":small[{text}]")

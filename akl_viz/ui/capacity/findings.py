@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pandas as pd
 
-from akl_viz.toys import LowRankResult
+from akl_viz.toys import Finding, LowRankResult
 
 GAP = "gap"
 """Field of the student's entropy minus its own seed's teacher's."""
 NEGLIGIBLE = 1e-3
 """Nats. Entropies closer than this are called equal: what is left is where an optimiser stopped."""
+_KEPT = 4
+"""A page runs again at every click: what follows from its result alone is kept for so many results."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def gap_result(result: LowRankResult) -> LowRankResult:
     return replace(result, values=result.values | {"entropy": result.values["entropy"] - result.teacher["entropy"]})
 
 
+@lru_cache(maxsize=_KEPT)
 def drawn(result: LowRankResult) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the figures draw: (summary by loss, rank and field, one row per seed), both with the field GAP."""
     paired = gap_result(result)
@@ -63,7 +67,8 @@ def drawn(result: LowRankResult) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat([result.summary(), gap], ignore_index=True), seeds
 
 
-def told(result: LowRankResult) -> list[Told]:
+@lru_cache(maxsize=_KEPT)
+def told(result: LowRankResult) -> tuple[Told, ...]:
     """Every loss at every rank."""
     paired = gap_result(result)
     rows = paired.summary()
@@ -73,7 +78,7 @@ def told(result: LowRankResult) -> list[Told]:
         above, below = int((values > 0.0).sum()), int((values < 0.0).sum())
         ends = (float(row.mean), float(row.low), float(row.high))  # type: ignore[arg-type]
         found.append(Told(str(row.loss), int(row.rank), *ends, above, below, len(values)))  # type: ignore[arg-type]
-    return found
+    return tuple(found)
 
 
 def headline(result: LowRankResult) -> list[str]:
@@ -97,8 +102,13 @@ def headline(result: LowRankResult) -> list[str]:
 
 def sentences(result: LowRankResult, rank: int) -> list[str]:
     """The findings at one rank with counts and intervals, then by how much each loss's student differs."""
-    counted = [finding.sentence for finding in result.findings() if finding.rank == rank]
+    counted = [finding.sentence for finding in _findings(result) if finding.rank == rank]
     return counted + [f"{row.loss}: {row.amount}." for row in told(result) if row.rank == rank]
+
+
+@lru_cache(maxsize=_KEPT)
+def _findings(result: LowRankResult) -> tuple[Finding, ...]:
+    return tuple(result.findings())
 
 
 def table(result: LowRankResult) -> pd.DataFrame:

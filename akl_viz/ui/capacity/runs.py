@@ -2,83 +2,47 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-
 import streamlit as st
 
 from akl_viz.models.warm import import_libraries
 from akl_viz.toys import LowRankConfig, LowRankResult, stored_lowrank
-from akl_viz.ui.jobs import Job, Worker
+from akl_viz.ui.jobs import Job, KeptJobs
 
 KEPT = 8
-UNWATCHED_SECONDS = 150.0
-"""How long a run goes on without a poll: browsers let the timers of a hidden tab run once a minute at worst."""
+RunJobs = KeptJobs[LowRankConfig, LowRankResult]
 
 
-class Runs:
-    """Runs of this server: a few results are kept, one is computed at a time."""
+def compute(config: LowRankConfig, job: Job[LowRankResult]) -> LowRankResult:
+    """Train the students; imports torch.
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[LowRankConfig, LowRankResult] = OrderedDict()
-        self._running: dict[LowRankConfig, Job[LowRankResult]] = {}
-        self._lock = threading.Lock()
-        self._worker = Worker("capacity")
+    Args:
+        config: the experiment.
+        job: told the progress; may stop.
 
-    def known(self, config: LowRankConfig) -> LowRankResult | None:
-        """The result of an earlier run with the same settings."""
-        with self._lock:
-            found = self._kept.get(config)
-            if found is not None:
-                self._kept.move_to_end(config)
-            return found
+    Raises:
+        InvalidInput: a loss or parameter that does not exist.
+        Cancelled: the job was told to stop.
+    """
+    job.report(0.0, "Importing the mathematics")
+    import_libraries()
+    from akl_viz.toys import run_lowrank
+    from akl_viz.toys.threads import one_core
 
-    def start(self, config: LowRankConfig, watcher: str) -> Job[LowRankResult]:
-        """The job of these settings: one that runs already is joined."""
-        with self._lock:
-            job = self._running.get(config)
-            if job is not None and not job.done and job.watch(watcher):
-                return job
-            job = self._worker.submit(
-                "The run", lambda own: self._run(config, own), watcher=watcher, unwatched=UNWATCHED_SECONDS
-            )
-            self._running[config] = job
-            return job
+    students = len(config.losses) * len(config.ranks)
 
-    def ahead(self, job: Job[LowRankResult]) -> int:
-        """How many runs are before this one."""
-        return self._worker.ahead(job)
+    def tell(share: float) -> None:
+        at = min(int(share * students), students - 1)
+        loss, rank = config.losses[at // len(config.ranks)], config.ranks[at % len(config.ranks)]
+        job.report(share, f"{share:.0%}: {loss}, rank {rank}, {config.seeds} seeds at once")
 
-    def _run(self, config: LowRankConfig, job: Job[LowRankResult]) -> LowRankResult:
-        job.report(0.0, "Importing the mathematics")
-        import_libraries()
-        from akl_viz.toys import run_lowrank
-        from akl_viz.toys.threads import one_core
-
-        students = len(config.losses) * len(config.ranks)
-
-        def tell(share: float) -> None:
-            at = min(int(share * students), students - 1)
-            loss, rank = config.losses[at // len(config.ranks)], config.ranks[at % len(config.ranks)]
-            job.report(share, f"{share:.0%}: {loss}, rank {rank}, {config.seeds} seeds at once")
-
-        try:
-            with one_core():
-                result = run_lowrank(config, progress=tell, cancelled=lambda: job.stopped)
-        finally:
-            with self._lock:
-                self._running.pop(config, None)
-        with self._lock:
-            self._kept[config] = result
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return result
+    with one_core():
+        return run_lowrank(config, progress=tell, cancelled=lambda: job.stopped)
 
 
 @st.cache_resource(show_spinner=False)
-def runs() -> Runs:
-    """The runs of this server."""
-    return Runs()
+def runs() -> RunJobs:
+    """The runs of this server: a few results are kept, one is computed at a time."""
+    return RunJobs("The run", compute, KEPT)
 
 
 @st.cache_resource(show_spinner=False)

@@ -58,6 +58,8 @@ class Choices:
     steps: int
     seeds: int
     first_seed: int
+    seed: int
+    """The seed that animation and table show."""
     mu: float
     boundary: Boundary
     tail: str
@@ -85,6 +87,7 @@ def defaults(preset: str) -> Choices:
         steps=base.steps,
         seeds=base.seeds,
         first_seed=base.first_seed,
+        seed=base.first_seed,
         mu=base.mu,
         boundary=base.boundary,
         tail=base.tail,
@@ -129,6 +132,11 @@ def config_of(choices: Choices) -> DiscreteConfig:
     )
 
 
+def within(seed: int, first: int, count: int) -> int:
+    """The seed, or the nearest one of `count` seeds from `first` on."""
+    return min(max(seed, first), first + count - 1)
+
+
 def every(steps: int) -> int:
     """Record every so many steps: all of them up to MOST_RECORDED."""
     return -(-steps // MOST_RECORDED)
@@ -144,7 +152,8 @@ def numbers_of(text: str) -> tuple[float, ...]:
     found = []
     for part in parts:
         try:
-            found.append(float(part))
+            # Python takes 1_0 and digits of other scripts as well; who types them means something else.
+            found.append(float(part if part.isascii() and "_" not in part else ""))
         except ValueError:
             raise InvalidInput(f"{part[:40]!r} is not a number: type probabilities such as 0.5 0.3 0.2.") from None
     if not found:
@@ -173,12 +182,13 @@ def from_address(query: Mapping[str, str]) -> Choices:
             choices = changed
             if changes is found:
                 break
-    return choices
+    seed = choices.seed if "seed" in found else choices.first_seed
+    return replace(choices, seed=within(seed, choices.first_seed, choices.seeds))
 
 
 def to_address(choices: Choices) -> dict[str, str | None]:
     """The parameters `from_address` reads as these choices; None where one is at the preset's default."""
-    base = defaults(choices.preset)
+    base = replace(defaults(choices.preset), seed=choices.first_seed)
     found: dict[str, str | None] = {"preset": choices.preset if choices.preset != DEFAULT.preset else None}
     for name in (field.name for field in fields(Choices) if field.name != "preset"):
         value = getattr(choices, name)
@@ -231,6 +241,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "steps": _whole(1, MOST_STEPS),
     "seeds": _whole(1, MOST_SEEDS),
     "first_seed": _whole(0, 2**31 - 1),
+    "seed": _whole(0, 2**31 - 1),
     "mu": _decimal(0.05, 0.95),
     "boundary": _word(*BOUNDARIES),
     "tail": _word(*TAILS),

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.records import BOUNDARIES
@@ -13,6 +14,7 @@ from akl_viz.toys import DEFAULT_LR, LOSSES, OPTIMISERS, STARTS, TAILS, TARGETS
 from akl_viz.ui import permalink
 from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address
+from akl_viz.ui.folded import folded
 
 PREFIX = "discrete."
 _LINK = PREFIX + "link"
@@ -23,7 +25,7 @@ _START_LABELS = {
     "warm": "warmed up: teacher's logits + noise",
     "missing-mode": "teacher without a mode",
 }
-_TAIL_LABELS = {"rest": "1 − μ: all but the head", "far": "far region", "bottom": "bottom k"}
+_TAIL_LABELS = {"rest": "1 − μ", "far": "far region", "bottom": "bottom k"}
 _FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom")
 """Choices that a preset brings along; the others stay as they are."""
 
@@ -55,9 +57,10 @@ def choices() -> Choices:
             help="Separated by spaces, commas or lines; all above 0.",
             **_key("target"),
         )
-    with st.expander("Start, steps, seeds, head and tail"):
-        _run()
-        _regions()
+    with folded("Start, steps, seeds, head and tail", PREFIX + "more") as opened:
+        if opened:
+            _run()
+            _regions()
     return _collected()
 
 
@@ -87,12 +90,10 @@ def _run() -> None:
         "Tokens of Zipf's law", 2, chosen.MOST_TOKENS, step=100,
         disabled=st.session_state[PREFIX + "preset"] != "zipf", **_key("tokens"),
     )  # fmt: skip
-    seeds, first, share = st.columns(3)
-    seeds.number_input(
-        "Seeds", 1, chosen.MOST_SEEDS, help="More than one draws medians and bands; the animation shows the first.",
-        **_key("seeds"),
-    )  # fmt: skip
+    seeds, first, shown, share = st.columns(4)
+    seeds.number_input("Seeds", 1, chosen.MOST_SEEDS, help="More than one draws medians and bands.", **_key("seeds"))
     first.number_input("First seed", 0, 2**31 - 1, **_key("first_seed"))
+    _seed(shown)
     share.number_input(
         "Share of a gap to get below",
         0.01,
@@ -101,6 +102,16 @@ def _run() -> None:
         help="Who gets there first is told below.",
         **_key("share"),
     )
+
+
+def _seed(place: DeltaGenerator) -> None:
+    """Which of the seeds is animated."""
+    first, count = (st.session_state[PREFIX + name] for name in ("first_seed", "seeds"))
+    st.session_state[PREFIX + "seed"] = chosen.within(st.session_state[PREFIX + "seed"], first, count)
+    place.number_input(
+        "Seed of the animation", first, first + count - 1, help="One of the seeds; curves and counts are over all.",
+        disabled=count == 1, **_key("seed"),
+    )  # fmt: skip
 
 
 def _regions() -> None:
@@ -114,7 +125,8 @@ def _regions() -> None:
     )  # fmt: skip
     columns[2].segmented_control(
         "Tail", TAILS, required=True, format_func=_TAIL_LABELS.__getitem__,
-        help="What the tail gap sums over. AKL's own weights always use 1 − μ.", **_key("tail"),
+        help="What the tail gap sums over; 1 − μ: all but the head. AKL's own weights always use that.",
+        **_key("tail"),
     )  # fmt: skip
     tail = st.session_state[PREFIX + "tail"]
     if tail == "far":

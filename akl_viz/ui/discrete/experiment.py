@@ -10,20 +10,22 @@ import streamlit as st
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DiscreteConfig, DiscreteRuns, discrete_config
 from akl_viz.ui import permalink
-from akl_viz.ui.components.discrete import markup, script, style
+from akl_viz.ui.components.discrete import COMPONENT
 from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete.choices import Choices
 from akl_viz.ui.discrete.controls import choices, publish
 from akl_viz.ui.discrete.payload import payload
 from akl_viz.ui.discrete.results import GAPS, Result
 from akl_viz.ui.discrete.waiting import result_for
+from akl_viz.ui.folded import folded
 from akl_viz.ui.plain import plain
+from akl_viz.ui.remark import remark
 
 KEY = "discrete.animation"
 FIRST_STEP = 5
 """The step the page opens at: the losses lie well apart there."""
 _OPENED = "discrete.opened"
-_COMPONENT = st.components.v2.component("akl_discrete", html=markup(), css=style(), js=script(), isolate_styles=True)
+_COMPONENT = st.components.v2.component("akl_discrete", **COMPONENT.parts(), isolate_styles=True)
 
 
 def experiment() -> None:
@@ -34,7 +36,7 @@ def experiment() -> None:
     with st.container():
         result, current = result_for(now)
         if result is not None and not current:
-            st.caption(f"Still shown: {plain(summary(result.runs.config))}.")
+            remark(f"Still shown: {plain(summary(result.runs.config))}.")
     if current:
         publish(now)
     if result is None:
@@ -66,7 +68,7 @@ def _findings(result: Result) -> None:
     """What happened, counted."""
     config = result.runs.config
     if not result.counts:
-        st.caption("Choose a second loss, and who was first is counted here.")
+        remark("Choose a second loss, and who was first is counted here.")
         return
     st.markdown("**What happened here**")
     told = [f"- {plain(sentence)}" for _, sentence in result.counts]
@@ -75,16 +77,17 @@ def _findings(result: Result) -> None:
         with st.expander(f"{config.losses[0]} against the other losses"):
             st.markdown("\n".join(told[len(GAPS) :]))
     if not config.start.random:
-        st.caption("This start is the same for every seed: it is counted once.")
+        remark("This start is the same for every seed: it is counted once.")
     elif config.seeds == 1:
-        st.caption("One seed says little, as the interval shows: raise *Seeds* above.")
+        remark("One seed says little, as the interval shows: raise *Seeds* above.")
 
 
 def _reproduce(result: Result, now: Choices) -> None:
     """The command of this view, and its curves as a file."""
-    with st.expander("Show the command"):
-        st.code(command(result.runs.config, now.share), language="bash", wrap_lines=True)
-        st.caption("Prints the teacher, every curve of every seed, and who was first, as JSON at full precision.")
+    with folded("Show the command", "discrete.command") as opened:
+        if opened:
+            st.code(command(result.runs.config, now.share), language="bash", wrap_lines=True)
+            remark("Prints the teacher, every curve of every seed, and who was first, as JSON at full precision.")
     st.download_button(
         "Curves, CSV",
         lambda: _csv(result.runs),
@@ -94,7 +97,7 @@ def _reproduce(result: Result, now: Choices) -> None:
         on_click="ignore",
         icon=":material/download:",
     )
-    st.caption("The address of this page holds the whole view: copy it to share it.")
+    remark("The address of this page holds the whole view: copy it to share it.")
 
 
 def command(config: DiscreteConfig, share: float) -> str:

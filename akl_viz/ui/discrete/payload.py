@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,20 @@ def payload(result: Result, step: int) -> dict[str, Any]:
         result: the experiment.
         step: the step to open at.
     """
+    return _packed(result) | {"step": step}
+
+
+@lru_cache(maxsize=4)
+def _packed(result: Result) -> dict[str, Any]:
+    """All but the step: made once for as long as a result is looked at."""
     runs = result.runs
     config, losses = runs.config, runs.config.losses
     several = config.seeds > 1 and config.start.random
     curves = np.stack([[runs.band(gap, loss, share=True, level=LEVEL) for loss in losses] for gap in GAPS])
-    shown = np.stack([[runs.curve(field, loss)[0] for loss in losses] for field in SHOWN])
+    fields = np.stack([[runs.curve(field, loss) for loss in losses] for field in SHOWN])
     positions = TARGETS[config.preset].positions if config.preset in TARGETS else None
     return {
-        "ver": hashlib.sha256(repr(config).encode()).hexdigest(),
-        "step": step,
+        "ver": hashlib.sha256(repr((config, result.seed)).encode()).hexdigest(),
         "losses": [{"name": loss, "key": _coloured(loss)} for loss in losses],
         "steps": runs.steps.tolist(),
         "tokens": len(runs.teacher),
@@ -55,10 +61,12 @@ def payload(result: Result, step: int) -> dict[str, Any]:
         "headName": f"head: likeliest tokens up to mass μ = {config.mu:g} ({config.boundary})",
         "tailName": f"tail: {tail_words(config, len(runs.teacher))}",
         "fields": list(SHOWN),
-        "shown": pack(shown, "f4"),
+        "shown": pack(fields[:, :, result.seed - config.first_seed], "f4"),
+        "medians": pack(np.median(fields, axis=2), "f4") if several else None,
         "curves": pack(curves if several else curves[:, :, 1:2], "f4"),
         "band": f"line: median of {config.seeds} seeds; band: middle {LEVEL:.0%} of them" if several else "",
-        "seed": config.first_seed if config.start.random else None,
+        "seed": result.seed if config.start.random else None,
+        "seeds": config.seeds if several else 1,
     }
 
 

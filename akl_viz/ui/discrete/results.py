@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import zipfile
 import zlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +18,11 @@ from akl_viz.paths import DATA
 from akl_viz.records import IntArray
 from akl_viz.toys import FIELDS, DiscreteConfig, DiscreteRuns
 from akl_viz.ui.discrete.choices import DEFAULT, config_of
-from akl_viz.ui.jobs import Job, Worker
+from akl_viz.ui.jobs import Job, KeptJobs
 
 STORED = DATA / "toys" / "discrete.npz"
 """The result the page opens with, so that it is there before torch is imported."""
 KEPT = 12
-UNWATCHED_SECONDS = 150.0
 DECADES = 12
 """Powers of ten below 1 that a drawn probability keeps; smaller ones are drawn at the bottom."""
 FULL = 65535
@@ -36,14 +33,26 @@ GAPS = ("head_gap", "tail_gap")
 Codes = npt.NDArray[np.uint16]
 
 
-@dataclass(frozen=True)
+class Asked(NamedTuple):
+    """What a page wants to see."""
+
+    config: DiscreteConfig
+    share: float
+    """Share of a gap that counts as closed."""
+    seed: int
+    """The seed whose distributions are drawn: one of the experiment's."""
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
-    """An experiment that has run, as the page draws it."""
+    """An experiment that has run, as the page draws it; equal only to itself, so that a cache can hold what it gave."""
 
     runs: DiscreteRuns
     """Without frames: they are in `codes`."""
     codes: Codes
-    """(L, F, V) the first seed's probabilities at the drawn steps; see `encoded`."""
+    """(L, F, V) one seed's probabilities at the drawn steps; see `encoded`."""
+    seed: int
+    """That seed."""
     drawn: IntArray
     """(F,) which recorded steps are drawn: places in `runs.steps`."""
     counts: tuple[tuple[str, str], ...]
@@ -57,28 +66,46 @@ def encoded(probabilities: npt.NDArray[Any]) -> Codes:
     return codes
 
 
-def compute(config: DiscreteConfig, share: float, job: Job[Result] | None = None) -> Result:
-    """Run the experiment and count who was first; imports torch.
+def compute(asked: Asked, job: Job[Result] | None = None) -> Result:
+    """Run the experiment, count who was first, and draw a seed; imports torch.
 
     Args:
-        config: the experiment, with frames.
-        share: share of a gap that counts as closed.
+        asked: the experiment, with frames, and what to show of it.
         job: told the progress; may stop.
 
     Raises:
         InvalidInput: a loss or parameter that does not exist, or a learning rate under which logits became infinite.
         Cancelled: the job was told to stop.
     """
+    config = asked.config
+    runs = _trained(config, job)
+    first = _drawn(runs, config.first_seed, counted(runs, asked.share))
+    return first if asked.seed == first.seed else redrawn(first, asked.seed)
+
+
+def redrawn(result: Result, seed: int) -> Result:
+    """The same result with another of its seeds drawn: that one is trained again, as it was among the others."""
+    config = result.runs.config
+    alone = _drawn(_trained(replace(config, seeds=1, first_seed=seed), None), seed, ())
+    return replace(result, codes=alone.codes, seed=seed)
+
+
+def _trained(config: DiscreteConfig, job: Job[Result] | None) -> DiscreteRuns:
+    """The experiment on one core."""
     import_libraries()
     from akl_viz.toys import run_discrete
     from akl_viz.toys.threads import one_core
 
     stage = f"{config.steps:,} steps of {config.runs:,} students"
     with one_core():
-        runs = run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
+        return run_discrete(config, progress=None if job is None else lambda done: job.report(0.05 + 0.9 * done, stage))
+
+
+def _drawn(runs: DiscreteRuns, seed: int, counts: tuple[tuple[str, str], ...]) -> Result:
+    """The runs with the distributions they kept, those of their first seed, as codes."""
     frames = np.zeros((0, 0, 0, 0)) if runs.frames is None else runs.frames
-    drawn = drawn_places(len(runs.steps), len(config.losses) * len(runs.teacher))
-    return Result(replace(runs, frames=None), encoded(frames[:, 0, drawn]), drawn, counted(runs, share))
+    places = drawn_places(len(runs.steps), len(runs.config.losses) * len(runs.teacher))
+    return Result(replace(runs, frames=None), encoded(frames[:, 0, places]), seed, places, counts)
 
 
 def counted(runs: DiscreteRuns, share: float) -> tuple[tuple[str, str], ...]:
@@ -103,68 +130,31 @@ def drawn_places(recorded: int, numbers: int) -> IntArray:
     return np.unique(np.rint(np.geomspace(1.0, recorded, most)).astype(np.int64) - 1)
 
 
-class ResultService:
+class ResultJobs(KeptJobs[Asked, Result]):
     """Results of this server: a few are kept, one experiment runs at a time."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[DiscreteConfig, float], Result] = OrderedDict()
-        self._running: dict[tuple[DiscreteConfig, float], Job[Result]] = {}
-        self._lock = threading.Lock()
-        self._worker = Worker("discrete")
+        super().__init__("The experiment", self._run, KEPT)
 
-    def known(self, config: DiscreteConfig, share: float) -> Result | None:
-        """The kept result."""
-        with self._lock:
-            result = self._kept.get((config, share))
-            if result is not None:
-                self._kept.move_to_end((config, share))
-            return result
-
-    def keep(self, share: float, result: Result) -> None:
-        """Keep a result; the one unused for longest makes room."""
-        with self._lock:
-            self._kept[result.runs.config, share] = result
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-
-    def start(self, config: DiscreteConfig, share: float, watcher: str) -> Job[Result]:
-        """Queue the experiment, or join the one that another session asked for."""
-        key = (config, share)
-        with self._lock:
-            self._running = {known: job for known, job in self._running.items() if not job.done}
-            job = self._running.get(key)
-            if job is None or not job.watch(watcher):
-                job = self._worker.submit(
-                    "The experiment",
-                    lambda job: self._run(config, share, job),
-                    watcher=watcher,
-                    unwatched=UNWATCHED_SECONDS,
-                )
-                self._running[key] = job
-            return job
-
-    def ahead(self, job: Job[Result]) -> int:
-        """How many experiments are before this one."""
-        return self._worker.ahead(job)
-
-    def _run(self, config: DiscreteConfig, share: float, job: Job[Result]) -> Result:
+    def _run(self, asked: Asked, job: Job[Result]) -> Result:
         job.report(0.0, "Loading torch")
         import_libraries()
-        with self._lock:
-            same = next((held for (other, _), held in self._kept.items() if other == config), None)
-        # Another share needs no training, only counting.
-        result = compute(config, share, job) if same is None else replace(same, counts=counted(same.runs, share))
-        self.keep(share, result)
-        return result
+        same = [one for one in self.kept() if one[0].config == asked.config]
+        if not same:
+            return compute(asked, job)
+        # Another share needs no training, only counting; another seed is trained alone.
+        result = replace(same[0][1], counts=counted(same[0][1].runs, asked.share))
+        drawn = next((other for _, other in same if other.seed == asked.seed), None)
+        return redrawn(result, asked.seed) if drawn is None else replace(result, codes=drawn.codes, seed=drawn.seed)
 
 
 @st.cache_resource(show_spinner=False)
-def service() -> ResultService:
-    """The one service of this server; it starts with the stored result."""
-    made = ResultService()
+def results() -> ResultJobs:
+    """The one of this server; it starts with the stored result."""
+    made = ResultJobs()
     found = stored()
     if found is not None:
-        made.keep(DEFAULT.share, found)
+        made.keep(Asked(found.runs.config, DEFAULT.share, found.seed), found)
     return made
 
 
@@ -180,14 +170,14 @@ def stored() -> Result | None:
         places = {name: arrays[name] for name in ("teacher", "in_head", "in_tail", "in_far", "steps")}
         runs = DiscreteRuns(config_of(DEFAULT), **places, values=values)
         codes = np.cumsum(arrays["changes"], axis=1, dtype=np.uint16)
-        return Result(runs, codes, np.arange(len(runs.steps)), _counts(facts["counts"]))
+        return Result(runs, codes, DEFAULT.seed, np.arange(len(runs.steps)), _counts(facts["counts"]))
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, TypeError):
         return None
 
 
 def store() -> None:
     """Write the stored result anew: `python -m akl_viz.ui.discrete.results` after a change of the engine."""
-    result = compute(config_of(DEFAULT), DEFAULT.share)
+    result = compute(Asked(config_of(DEFAULT), DEFAULT.share, DEFAULT.seed))
     runs = result.runs
     facts = json.dumps({"config": repr(runs.config), "counts": result.counts}, ensure_ascii=False)
     STORED.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,8 @@ import streamlit as st
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.gaussian import optima_against_sd
-from akl_viz.ui.components.gaussian import markup, script, style
+from akl_viz.ui.components.gaussian import COMPONENT
+from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
 from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address
@@ -19,7 +20,7 @@ from akl_viz.ui.results import theme
 
 KEY = "gaussian.explorer"
 _KEPT = "gaussian.state"
-_COMPONENT = st.components.v2.component("akl_gaussian", html=markup(), css=style(), js=script(), isolate_styles=True)
+_COMPONENT = st.components.v2.component("akl_gaussian", **COMPONENT.parts(), isolate_styles=True)
 
 
 @st.fragment
@@ -69,7 +70,7 @@ def _where_it_turns(state: State) -> None:
     if known is None:
         return
     st.subheader("Where mode-seeking stops being the best", anchor=False)
-    st.caption("Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T).")
+    st.markdown(":small[Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T).]")
     for column, (grid, label) in zip(st.columns(2), GRIDS.items(), strict=True):
         with column:
             rows = [row for row in known["sweep"] if row["grid"] == grid]
@@ -96,14 +97,15 @@ def _sd_of(state: State) -> float | None:
 
 def _reproduce(state: State, whole: bool) -> None:
     """The command of this view, and its numbers as a file."""
-    with st.expander("Show the command"):
-        st.code(command(state), language="bash", wrap_lines=True)
-        st.caption("Prints every optimum of both losses with its moments; one line per grid.")
+    with folded("Show the command", "gaussian.command") as opened:
+        if opened:
+            st.code(command(state), language="bash", wrap_lines=True)
+            st.markdown(":small[Prints every optimum of both losses with its moments; one line per grid.]")
     st.download_button(
         "Optima, CSV", lambda: _optima(state), "optima.csv", "text/csv", key="gaussian.csv", on_click="ignore",
         icon=":material/download:", disabled=not whole,
     )  # fmt: skip
-    st.caption("The address of this page holds the whole view: copy it to share it.")
+    st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")
 
 
 def _optima(state: State) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 from akl_viz.errors import InvalidInput
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
+from akl_viz.toys import NO_MINIMUM
 from akl_viz.ui.gaussian.payload import packed
 from akl_viz.ui.gaussian.state import State, config_of
 from akl_viz.ui.gaussian.sweep import sweep
@@ -38,18 +39,18 @@ def warm_up() -> threading.Thread:
 
 
 def fitted(state: State) -> dict[str, GaussianFits]:
-    """The fits on each grid of a state, the drawn one first; without a grid on which a fit ran off.
+    """The fits on each grid of a state, the drawn one first; without a grid on which no start ended at a minimum.
 
     Raises:
-        InvalidInput: the parts are too narrow for how far they lie apart, or fits ran off on every grid.
+        InvalidInput: the parts are too narrow for how far they lie apart, or no start ended at a minimum on any grid.
     """
     configs = {grid: config_of(state, grid) for grid in state.grids}
     import_libraries()
     tried = {grid: _fit(config) for grid, config in configs.items()}
     _ready.set()
-    found = {grid: fits for grid, fits in tried.items() if fits is not None}
+    found = {grid: fits for grid, fits in tried.items() if fits.found}
     if not found:
-        raise InvalidInput("The fits ran off to ever more extreme students here: move the parts.")
+        raise InvalidInput(NO_MINIMUM)
     return found
 
 
@@ -88,17 +89,12 @@ def store() -> None:
 
 
 @lru_cache(maxsize=64)
-def _fit(config: GaussianConfig) -> GaussianFits | None:
-    """None where a start runs off: the paper's grid cuts a target off, and ever more extreme students fit better."""
+def _fit(config: GaussianConfig) -> GaussianFits:
     from akl_viz.toys import fit_gaussians
     from akl_viz.toys.threads import one_core
 
     with one_core():
-        try:
-            return fit_gaussians(config)
-        except (InvalidInput, RuntimeError):
-            # A student that ran off has no finite logits, or a covariance that cannot be inverted.
-            return None
+        return fit_gaussians(config)
 
 
 if __name__ == "__main__":

@@ -9,15 +9,14 @@ import numpy as np
 
 from akl_viz.ui.components.payload import pack
 from akl_viz.ui.gaussian.state import GRIDS, MEANS, MOST_PARTS, PRESETS, SDS, WEIGHTS, State
-from akl_viz.ui.gaussian.verdict import places, sentence
+from akl_viz.ui.gaussian.verdict import DIRECTIONS, failures, places, sentence
 
 if TYPE_CHECKING:
     from akl_viz.toys import GaussianFits, Optimum
 
-DIRECTIONS = {"forward_kl": "KL(T‖S)", "reverse_kl": "KL(S‖T)"}
 RAN_OFF = (
-    "A fit ran off to ever more extreme students, so there is no result: this grid cuts the target off. Move the parts "
-    "away from its ends, or make them narrower."
+    "Every start ran off to ever more extreme students, so there is no result: this grid cuts the target off. Move the "
+    "parts away from its ends, or make them narrower."
 )
 _STILL = 1e-6
 """Nats: after the last step that lowers some start by more, nothing visible moves."""
@@ -59,7 +58,7 @@ def packed(fits: Mapping[str, GaussianFits], grids: Sequence[str]) -> dict[str, 
         "grid": shown,
         "starts": drawn.config.starts,
         "verdicts": [
-            {"grid": label, "key": grid, "text": sentence(fits[grid]) if grid in fits else RAN_OFF}
+            {"grid": label, "key": grid, "text": _verdict(fits[grid]) if grid in fits else RAN_OFF}
             for grid, label in GRIDS.items()
             if grid in grids
         ],
@@ -68,6 +67,7 @@ def packed(fits: Mapping[str, GaussianFits], grids: Sequence[str]) -> dict[str, 
             {
                 "key": loss,
                 "direction": DIRECTIONS[loss],
+                "failed": len(drawn.failed(loss)),
                 "optima": [
                     _listed(drawn, loss, one, parts)
                     for one, parts in zip(drawn.optima[loss], places(drawn, loss), strict=True)
@@ -78,6 +78,10 @@ def packed(fits: Mapping[str, GaussianFits], grids: Sequence[str]) -> dict[str, 
         ],
         "frames": _frames(drawn),
     }
+
+
+def _verdict(fits: GaussianFits) -> str:
+    return f"{sentence(fits)} {failures(fits)}".rstrip()
 
 
 def _listed(fits: GaussianFits, loss: str, one: Optimum, parts: tuple[int, ...]) -> dict[str, Any]:
@@ -99,7 +103,8 @@ def _listed(fits: GaussianFits, loss: str, one: Optimum, parts: tuple[int, ...])
 def _frames(fits: GaussianFits) -> int:
     """Steps worth playing: up to the last one that moves something, and one more."""
     falls = [np.flatnonzero((-np.diff(path.values, axis=1)).max(0) > _STILL) for path in fits.paths.values()]
-    return max((int(one[-1]) + 3 for one in falls if len(one)), default=2)
+    recorded: int = min(path.values.shape[1] for path in fits.paths.values())
+    return min(recorded, max((int(one[-1]) + 3 for one in falls if len(one)), default=2))
 
 
 def _paths(fits: GaussianFits, loss: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REACH = 2.0
 """A student covers a part if the part's mean lies within so many of the student's standard deviations."""
 REVERSE = "reverse_kl"
-FORWARD = "forward_kl"
+DIRECTIONS = {"forward_kl": "KL(T‖S)", REVERSE: "KL(S‖T)"}
 
 
 def covered(means: FloatArray, mean: FloatArray, covariance: FloatArray) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ def sentence(fits: GaussianFits) -> str:
     """Where the global optimum of KL(S‖T) lies, and the best optimum of the other kind. Values in nats."""
     found = places(fits, REVERSE)
     if not found:
-        return "No start led to a minimum of KL(S‖T) here."
+        return f"No start led to a minimum of {DIRECTIONS[REVERSE]} here."
     optima, parts = fits.optima[REVERSE], len(fits.config.target.means)
     kind = _kind(found[0], parts)
     told = f"The global optimum of KL(S‖T) {kind}: {optima[0].value:.3f} nats at {_at(fits, 0)}."
@@ -54,6 +54,15 @@ def sentence(fits: GaussianFits) -> str:
         value = f"{optima[other].value:.3f} nats ({_at(fits, other)})"
         return f"{told} The best one that {_kind(found[other], parts)} has {value}."
     return f"{told} No start led to one that {'sits on one part' if len(found[0]) > 1 else 'spans several'}."
+
+
+def failures(fits: GaussianFits) -> str:
+    """How many starts of each loss ended at no minimum and count for none; empty where all did."""
+    told = []
+    for loss in fits.optima:
+        if failed := len(fits.failed(loss)):
+            told.append(f"{failed} of {fits.config.starts} of {DIRECTIONS[loss]}")
+    return f"Failed starts, which ended on a saddle or ran off: {', '.join(told)}." if told else ""
 
 
 def _kind(one: tuple[int, ...], parts: int) -> str:

@@ -16,14 +16,15 @@ from akl_viz.figures.proof import (
     phi_figure,
     plateau_figure,
 )
-from akl_viz.ui.components.proof import markup, script, style
+from akl_viz.ui.components.proof import COMPONENT
+from akl_viz.ui.folded import folded
 from akl_viz.ui.proof import numbers, tables, words
 from akl_viz.ui.proof import state as chosen
 from akl_viz.ui.proof.controls import SIMPLEX, current, key, publish, take_handles
 from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, TEACHERS
 from akl_viz.ui.results import theme
 
-_COMPONENT = st.components.v2.component("akl_simplex", html=markup(), css=style(), js=script(), isolate_styles=True)
+_COMPONENT = st.components.v2.component("akl_simplex", **COMPONENT.parts(), isolate_styles=True)
 _SHARED_NAMES = {"forward_kl": "w = 1: KL(T‖S)", "reverse_kl": "w = 0: KL(S‖T)"}
 
 
@@ -60,8 +61,7 @@ def simplex_block() -> None:
     data |= {name: found[name] for name in ("points", "arrows", "paths", "tvd")}
     _COMPONENT(key=SIMPLEX, data=data, default={"view": None}, on_view_change=_nothing)
     _told(words.simplex(found, now))
-    commands = [chosen.field_command(now), chosen.paths_command(now)]
-    _reproduce("simplex", commands, lambda: tables.simplex(found))
+    _reproduce("simplex", [chosen.simplex_command(now)], lambda: tables.simplex(found))
 
 
 @st.fragment
@@ -130,8 +130,9 @@ def _told(sentences: tuple[str, str]) -> None:
 
 
 def _reproduce(name: str, commands: Sequence[str], table: Callable[[], pd.DataFrame]) -> None:
-    with st.expander("Show the command"):
-        st.code("\n".join(commands), language="bash", wrap_lines=True)
+    with folded("Show the command", f"proof.command.{name}") as opened:
+        if opened:
+            st.code("\n".join(commands), language="bash", wrap_lines=True)
     st.download_button(
         "CSV", lambda: table().to_csv(index=False, lineterminator="\n"), f"proof-{name}.csv", "text/csv",
         key=f"proof.csv.{name}", on_click="ignore", icon=":material/download:",

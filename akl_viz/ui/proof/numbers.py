@@ -64,12 +64,6 @@ def late(state: State) -> Numbers:
     return _stored_or("late", usual, lambda: _late(state.target, state.teacher, state.seed))
 
 
-def first_reached(path: FloatArray, teacher: Three, threshold: float) -> int | None:
-    """The first step of a path (T, 3) whose total variation from the teacher is below the threshold."""
-    below = np.flatnonzero(0.5 * np.abs(path - np.asarray(teacher)).sum(-1) < threshold)
-    return int(below[0]) if len(below) else None
-
-
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Import the mathematics behind the first page and run it once, so that the first drag need not wait."""
@@ -89,33 +83,27 @@ def _stored_or(name: str, usual: bool, compute: Any) -> Numbers:
 @st.cache_data(show_spinner=False, max_entries=64)
 def _phi(weight: float) -> Numbers:
     import_libraries()
-    from akl_viz.toys import phi_curves
+    from akl_viz.toys import phi_of_mix
 
-    ratios, curves = phi_curves([0.0, weight, 1.0])
-    return {
-        "ratios": _rounded(ratios, EXACT),
-        "reverse": _rounded(curves[0], EXACT),
-        "mix": _rounded(curves[1], EXACT),
-        "forward": _rounded(curves[2], EXACT),
-    }
+    found = phi_of_mix(weight)
+    return {name: _rounded(getattr(found, name), EXACT) for name in ("ratios", "reverse", "mix", "forward")}
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def _simplex(teacher: Three, start: Three, optimiser: str) -> Numbers:
     import_libraries()
-    from akl_viz.toys import Optimiser, simplex_field, simplex_paths
+    from akl_viz.toys import Optimiser, simplex_run
     from akl_viz.toys.threads import one_core
 
+    rule = Optimiser(optimiser, OPTIMISERS[optimiser])
     with one_core():
-        field = simplex_field(teacher, LOSSES, density=DENSITY)
-        rule = Optimiser(optimiser, OPTIMISERS[optimiser])
-        paths = simplex_paths(teacher, LOSSES, [start], rule, steps=PATH_STEPS)
+        found = simplex_run(teacher, start, LOSSES, rule, steps=PATH_STEPS, density=DENSITY, threshold=THRESHOLD)
     return {
-        "points": _rounded(field.points),
-        "arrows": {loss: _rounded(field.steps[loss]) for loss in LOSSES},
-        "paths": {loss: _rounded(paths[loss][0], EXACT) for loss in LOSSES},
-        "tvd": {loss: _rounded(0.5 * np.abs(paths[loss][0] - teacher).sum(-1), EXACT) for loss in LOSSES},
-        "reached": {loss: first_reached(paths[loss][0], teacher, THRESHOLD) for loss in LOSSES},
+        "points": _rounded(found.field.points),
+        "arrows": {loss: _rounded(found.field.steps[loss]) for loss in LOSSES},
+        "paths": {loss: _rounded(found.paths[loss], EXACT) for loss in LOSSES},
+        "tvd": {loss: _rounded(found.tvd(loss), EXACT) for loss in LOSSES},
+        "reached": {loss: found.reached(loss) for loss in LOSSES},
     }
 
 
@@ -160,7 +148,7 @@ def _late(target: str, teacher: Three, seed: int) -> Numbers:
     probabilities = teacher if target == "three" else tuple(discrete_config(target).teacher().tolist())
     with one_core():
         found = late_equivalence(probabilities, seed=seed)
-    return {name: [float(one) for one in values] for name, values in vars(found).items()}
+    return found.columns
 
 
 def _rounded(values: FloatArray, digits: int = DIGITS) -> Any:

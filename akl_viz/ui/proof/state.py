@@ -93,47 +93,34 @@ def three(value: Any) -> Three | None:
     return (round(first, 4), round(second, 4), max(EDGE, third))
 
 
-def field_command(state: State) -> str:
-    """The value of every divergence at the start of the paths, and minus its gradient: the arrow there."""
-    words = ["akl-viz", "divergence", f"--teacher={_listed(state.teacher)}", f"--student={_listed(state.start)}"]
-    return shlex.join([*words, "--json"])
-
-
-def paths_command(state: State) -> str:
-    """The paths on the simplex, as one line of Python."""
-    rule = f"Optimiser({state.optimiser!r}, {OPTIMISERS[state.optimiser]})"
-    call = f"simplex_paths({state.teacher}, {LOSSES}, [{state.start}], {rule})"
-    return _python("Optimiser, simplex_paths", f"{{loss: path[0].tolist() for loss, path in {call}.items()}}")
+def simplex_command(state: State) -> str:
+    """The flows and paths on the simplex."""
+    words = [f"--teacher={_listed(state.teacher)}", f"--start={_listed(state.start)}"]
+    words += ["--optimizer", state.optimiser, "--lr", f"{OPTIMISERS[state.optimiser]:g}"]
+    return _toy("proof", "simplex", *words)
 
 
 def phi_command(state: State) -> str:
-    """The curve of phi, as one line of Python."""
-    return _python("phi_curves", f"[part.tolist() for part in phi_curves([{state.weight:g}])]")
+    """The curve of phi."""
+    return _toy("proof", "phi", "--weight", f"{state.weight:g}")
 
 
 def plateau_command(state: State, optimiser: str) -> str:
     """The steps it takes to bring a mode back from this depth."""
-    words = ["akl-viz", "toy", "plateau", "--depths", str(state.depth), "--optimizer", optimiser]
-    words += ["--lr", f"{OPTIMISERS[optimiser]:g}"]
+    words = ["--depths", str(state.depth), "--optimizer", optimiser, "--lr", f"{OPTIMISERS[optimiser]:g}"]
     for loss in LOSSES:
         words += ["--loss", loss]
-    return shlex.join([*words, "--json"])
+    return _toy("plateau", *words)
 
 
 def late_command(state: State) -> str:
-    """How alike both KLs become, as one line of Python."""
-    if state.target == "three":
-        names, teacher = "late_equivalence", str(state.teacher)
-    else:
-        names, teacher = "discrete_config, late_equivalence", f"discrete_config({state.target!r}).teacher()"
-    call = f"late_equivalence({teacher}, seed={state.seed})"
-    return _python(names, f"{{name: list(map(float, part)) for name, part in vars({call}).items()}}")
+    """How alike both KLs become."""
+    teacher = [f"--teacher={_listed(state.teacher)}"] if state.target == "three" else ["--preset", state.target]
+    return _toy("proof", "late", *teacher, "--seed", str(state.seed))
 
 
-def _python(names: str, expression: str) -> str:
-    return shlex.join(
-        ["python", "-c", f"import json; from akl_viz.toys import {names}; print(json.dumps({expression}))"]
-    )
+def _toy(*words: str) -> str:
+    return shlex.join(["akl-viz", "toy", *words, "--json"])
 
 
 def _listed(weights: Sequence[float]) -> str:

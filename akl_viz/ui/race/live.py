@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 
 import pandas as pd
 import streamlit as st
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.distill import Run
 from akl_viz.distill import open_run as open_run_folder
 from akl_viz.errors import AklVizError
@@ -17,10 +19,12 @@ from akl_viz.ui.race.moment import moment
 from akl_viz.ui.race.saved import comparison
 from akl_viz.ui.race.service import Race, service
 from akl_viz.ui.race.start import open_run
+from akl_viz.ui.race.uploads import titled
 from akl_viz.ui.results import theme
 
 POLL_SECONDS = 0.7
 REDRAW_SECONDS = 3.0
+ELSEWHERE_SECONDS = 2.0
 _DRAWN = "race.drawn"
 """Session key: the run whose curves are on the page, its measurements then, and when that was."""
 STORED = DATA / "runs" / "forty-steps"
@@ -33,18 +37,54 @@ def show(name: str) -> Run | None:
     if race is not None:
         st.session_state[_DRAWN] = (name, race.probes, time.monotonic())
         _live(name)
-    run = _read(name)
-    if run is None:
+    try:
+        run = service().run(name)
+    except AklVizError as error:
         if race is None:
-            ended = service().ended(name)
-            st.error(plain(ended.message if ended else f"There is no run {name} here."), icon=":material/error:")
+            _gone(name, str(error))
         return None
-    if race is None:
+    if race is None and run.status == "running":
+        _elsewhere(name, _mark(run))
+    elif race is None:
         _ended(run)
     curves(run)
-    if not moment(run, key=f"race.moment.{name}") and race is None:
-        st.info("Nothing was measured in this run yet.", icon=":material/info:")
+    if not moment(run, key=f"race.moment.{name}") and race is None and run.status != "running":
+        st.info("Nothing was measured in this run.", icon=":material/info:")
     return run
+
+
+@st.fragment(run_every=ELSEWHERE_SECONDS)
+def _elsewhere(name: str, drawn: Hashable) -> None:
+    """State of a run that another program or a command writes; the page runs again when it was measured or ended."""
+    try:
+        run = service().run(name)
+    except AklVizError:
+        st.rerun()
+    if _mark(run) != drawn:
+        st.rerun()
+    st.info(f"{_at(run, 'Running')} Another program trains it: stop it there.", icon=":material/sensors:")
+
+
+def _mark(run: Run) -> Hashable:
+    """What changes when there is something new to draw."""
+    return run.status, tuple(run.done.items())
+
+
+def _at(run: Run, status: str) -> str:
+    """How far a run is; another program's says nothing of where it ends."""
+    step = f"{max(run.done.values(), default=0):,}"
+    return f"{status} at step {step} of {run.steps:,}." if run.config is not None else f"{status} at step {step}."
+
+
+def _gone(name: str, why: str) -> None:
+    """Say what became of a run without a readable folder."""
+    ended = service().ended(name)
+    if ended is None:
+        st.error(plain(why), icon=":material/error:")
+    elif ended.control.stopping:
+        st.info(plain(ended.message), icon=":material/info:")
+    else:
+        st.error(plain(titled(ended.message)), icon=":material/error:")
 
 
 def show_stored() -> Run:
@@ -70,7 +110,7 @@ def curves(run: Run) -> None:
     _panels(history, early)
     st.download_button(
         "CSV of the curves",
-        lambda: history.to_csv(index=False),
+        lambda: table_csv(history),
         "race.csv",
         "text/csv",
         on_click="ignore",
@@ -151,14 +191,13 @@ def _ended(run: Run) -> None:
     """How a run ended, and the way to go on."""
     ended = service().ended(run.folder.name)
     message = (ended.message if ended is not None else "") or run.message
-    steps = max(run.done.values(), default=0)
-    words = f"{run.status.capitalize()} at step {steps:,} of {run.steps:,}. {message}".strip()
+    words = _at(run, run.status.capitalize())
     if run.status == "finished":
         st.success(plain(words), icon=":material/flag:")
     elif run.status in ("diverged", "failed"):
-        st.error(plain(words), icon=":material/error:")
+        st.error(plain(titled(message) or words), icon=":material/error:")
     else:
-        st.info(plain(words), icon=":material/info:")
+        st.info(plain(f"{words} {message}".strip()), icon=":material/info:")
     if run.resumable and st.button("Resume", key="race.resume", icon=":material/play_arrow:"):
         try:
             open_run(service().resume(run.folder.name).name)
@@ -166,11 +205,3 @@ def _ended(run: Run) -> None:
             st.error(plain(str(error)), icon=":material/error:")
             return
         st.rerun()
-
-
-def _read(name: str) -> Run | None:
-    """The run's folder; None while there is none."""
-    try:
-        return service().run(name)
-    except AklVizError:
-        return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from akl_viz.models.reference import Policy
 from akl_viz.models.token_labels import labels_in
 from akl_viz.models.warm import import_libraries
 from akl_viz.ui.components.assets import markup, module, sheet
+from akl_viz.ui.plain import plain
+from akl_viz.ui.race.details import read_moments, shown_steps, stamps
 
 TEACHER_TOKENS = 10
 """Bars of a watched position: the teacher's likeliest tokens, the token that follows, and what students prefer."""
@@ -30,38 +33,48 @@ _COMPONENT = st.components.v2.component(
 
 
 def moment(run: Run, key: str) -> bool:
-    """Draw the scrubber of a run; False where nothing has been measured yet."""
-    data = moment_payload(run)
-    if data is None:
+    """Draw the scrubber of a run, or say why it cannot be drawn; False where nothing has been measured yet."""
+    steps, measured = shown_steps(run)
+    if not steps:
         return False
-    _COMPONENT(key=key, data=data)
+    try:
+        data = moment_payload(run, steps, measured, _stamp(run, steps))
+    except AklVizError as error:
+        st.warning(f"The measured moments of this run cannot be shown. {plain(str(error))}", icon=":material/warning:")
+    else:
+        _COMPONENT(key=key, data=data)
     return True
 
 
-def moment_payload(run: Run) -> dict[str, Any] | None:
-    """Everything the browser needs to draw any measured step of a run; None where there is none.
+def _stamp(run: Run, steps: tuple[int, ...]) -> Hashable:
+    """What changes when anything that is drawn does."""
+    return str(run.folder), run.losses, tuple(_tokenizers(run)), stamps(run, steps)
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def moment_payload(_run: Run, steps: tuple[int, ...], measured: int, stamp: Hashable) -> dict[str, Any]:
+    """Everything the browser needs to draw any measured step of a run.
 
     Args:
-        run: a run folder, finished or going on. Steps that not every loss has reached are left out.
+        _run: a run folder, finished or going on.
+        steps: those to draw.
+        measured: how many there are in all.
+        stamp: the run and what changes with its files.
 
     Returns:
-        A dict for JSON: `steps`, `losses`, per watched position the tokens with the teacher's probability and
-        `students[loss][step][token]`, per loss and step the histogram of AKL weights and the samples.
+        A dict for JSON: `steps`, `measured`, `losses`, per watched position the tokens with the teacher's probability
+        and `students[loss][step][token]`, per loss and step the histogram of AKL weights and the samples.
+
+    Raises:
+        InvalidInput: a file is missing, broken, or does not fit the others.
     """
-    measured = [set(run.probes(loss)) for loss in run.losses]
-    steps = sorted(set.intersection(*measured)) if measured else []
-    try:
-        teacher = run.teacher_detail()
-        details = {loss: [run.detail(loss, step) for step in steps] for loss in run.losses}
-    except AklVizError:
-        # The folder is being written, or was not written by us: there is nothing to draw yet.
-        return None
-    if not steps:
-        return None
+    moments = read_moments(_run, steps, measured)
+    teacher, details = moments.teacher, moments.details
     return {
-        "steps": steps,
-        "losses": _losses(run.losses),
-        "positions": _positions(run, teacher, details),
+        "steps": list(steps),
+        "measured": measured,
+        "losses": _losses(_run.losses),
+        "positions": _positions(_run, teacher, details),
         "weights": {loss: [one.weight_counts.tolist() for one in row] for loss, row in details.items()},
         "prompts": list(teacher.prompts),
         "teacherSamples": list(teacher.samples),
@@ -123,11 +136,16 @@ def _labels_once(reference: str, ids: tuple[int, ...]) -> dict[int, str]:
 
 def _labels(run: Run, ids: list[int]) -> dict[int, str]:
     """id -> label, by the tokenizer of the teacher or of a checkpoint of the run; a number where there is none."""
-    teacher = run.config.teacher if run.config is not None else ""
-    saved = [str(folder) for loss in run.losses for folder in run.checkpoints(loss).values()]
-    for reference in [teacher] * teacher.startswith("bundled:") + saved:
+    for reference in _tokenizers(run):
         try:
             return _labels_once(reference, tuple(ids))
         except AklVizError:
             continue
     return {token: f"⟨id {token}⟩" for token in ids}
+
+
+def _tokenizers(run: Run) -> list[str]:
+    """Where a tokenizer of the run may be, on this machine: a drawing must not make it ask the hub."""
+    teacher = run.teacher_reference
+    here = [teacher] if teacher.startswith("bundled:") or Path(teacher).is_absolute() else []
+    return here + [str(folder) for loss in run.losses for folder in run.checkpoints(loss).values()][:1]

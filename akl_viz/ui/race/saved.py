@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
 from akl_viz.distill import Run, delete_run
+from akl_viz.distill.config import TOY_TEXT
 from akl_viz.errors import AklVizError
 from akl_viz.ui import catalog, permalink
 from akl_viz.ui.plain import plain
+from akl_viz.ui.race import setup, uploads
 from akl_viz.ui.race.service import service
 from akl_viz.ui.race.start import OPEN, open_run
 
@@ -75,9 +79,14 @@ def _actions(run: Run, shown: str | None) -> None:
         if name != shown and st.button(f"Open {plain(name)}", key="race.show", icon=":material/visibility:"):
             open_run(name)
             st.rerun()
-        if st.button(
-            f"Delete {plain(name)}", key="race.delete", icon=":material/delete:", disabled=run.status == "running"
+        if run.config is not None and st.button(
+            "Use its settings again", key="race.again", icon=":material/replay:", help="Fills the boxes above."
         ):
+            setup.use_again(run)
+            st.rerun()
+        # A run that waits to be resumed is not written yet, but somebody wants it.
+        wanted = run.status == "running" or any(race.name == name for race in service().active())
+        if st.button(f"Delete {plain(name)}", key="race.delete", icon=":material/delete:", disabled=wanted):
             _confirm(name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
 
 
@@ -100,9 +109,11 @@ def inspect_links(run: Run) -> None:
     saved = {
         f"{loss}, step {step}": str(folder) for loss in run.losses for step, folder in run.checkpoints(loss).items()
     }
-    teacher = run.teacher_reference
-    if not saved or not teacher or (run.config is not None and run.config.teacher.startswith("toy:")):
+    missing = _why_not(run, bool(saved))
+    if missing:
+        st.markdown(f":small[{missing}]")
         return
+    teacher = run.teacher_reference
     st.markdown("**Look closer** at a trained student, token by token")
     left, right, link = st.columns([1.3, 1.3, 1], vertical_alignment="bottom")
     sides = {f"teacher ({teacher})": teacher} | saved
@@ -116,8 +127,22 @@ def inspect_links(run: Run) -> None:
     )
 
 
+def _why_not(run: Run, saved: bool) -> str:
+    """Why the token inspector cannot open a run; empty where it can."""
+    if run.config is not None and run.config.data.text == TOY_TEXT:
+        return (
+            "The token inspector compares models on a text, and the toy language has none: its tokens are numbers. "
+            "Race on Austen's novels or on a file of yours to look closer at a student."
+        )
+    if not saved:
+        return "This run holds no checkpoint, so there is no student of it to open in the token inspector."
+    if not run.teacher_reference:
+        return "The token inspector needs a teacher, and this run does not say which one it had."
+    return ""
+
+
 def _text_of(run: Run) -> str:
     if run.config is None:
         return "another program"
     text = run.config.data.text
-    return text if "/" not in text else "own file"
+    return setup.TEXT_KINDS.get(text) or uploads.titled(Path(text).name)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +25,9 @@ LOG = logging.getLogger(__name__)
 UNWATCHED_SECONDS = 30 * 60.0
 """A run that no page has asked about for so long is stopped with a checkpoint; it stays and can be resumed."""
 WATCH_EVERY = 2.0
-KEPT_TRAIN_STEPS = 4_000
+UNWATCHED = "It was stopped because no page was open on it for long."
+KEPT_ENDED = 50
+"""Runs that ended on this server whose message is remembered; the run itself stays in its folder."""
 
 State = Literal["queued", "preparing", "running", "ended"]
 
@@ -46,9 +47,7 @@ class Race:
     message: str = ""
     """Why it ended, where it did not simply finish."""
     latest: dict[str, StepRecord] = field(default_factory=dict)
-    """loss -> its last step."""
-    train: dict[str, deque[tuple[int, float]]] = field(default_factory=dict)
-    """loss -> (step, training loss) of its last steps."""
+    """loss -> its last step, without the details that are in the folder."""
     probes: int = 0
     """Measurements so far: a page draws the details again when it changes."""
     seen: float = field(default_factory=time.monotonic)
@@ -65,10 +64,7 @@ class Race:
 
     def take(self, record: StepRecord) -> None:
         """Note one step."""
-        self.state, self.latest[record.loss] = "running", record
-        if record.step > 0:
-            steps = self.train.setdefault(record.loss, deque(maxlen=KEPT_TRAIN_STEPS))
-            steps.append((record.step, record.train_loss))
+        self.state, self.latest[record.loss] = "running", replace(record, detail=None)
         if record.probe is not None:
             self.probes += 1
 
@@ -101,10 +97,7 @@ class RaceService:
                 f"The folder for runs {self.root} cannot be made ({error.strerror}): set AKL_VIZ_RUNS to another one."
             ) from error
         with self._lock:
-            race = Race(self._new_folder(), config)
-            self._races.append(race)
-            self._work.notify_all()
-        return race
+            return self._queued(Race(self._new_folder(), config))
 
     def resume(self, name: str) -> Race:
         """Queue a stopped or interrupted run again, from its last checkpoint.
@@ -117,17 +110,26 @@ class RaceService:
             going = any(race.name == name and race.active for race in self._races)
             if not run.resumable or run.config is None or going:
                 raise InvalidInput(f"The run {name} cannot be resumed: it is going on, it is done, or it is not ours.")
-            race = Race(run.folder, run.config, resume=True)
-            self._races.append(race)
-            self._work.notify_all()
-        return race
+            return self._queued(Race(run.folder, run.config, resume=True))
 
-    def stop(self, race: Race) -> None:
-        """End a run: after its present step with a checkpoint, or at once where it still waits."""
+    def stop(self, race: Race, why: str = "") -> None:
+        """End a run: after its present step with a checkpoint, or at once where it still waits.
+
+        Args:
+            race: the run.
+            why: a sentence to remember where it was not a person who stopped it.
+        """
         with self._lock:
+            race.message = race.message or why
             if race.state == "queued":
-                race.state, race.message = "ended", "Stopped while it waited: nothing was trained."
+                race.state = "ended"
+                race.message = f"{why or 'It was stopped while it waited.'} Nothing was trained."
         race.control.stop()
+
+    def texts(self) -> set[str]:
+        """Names of the files that runs learn on: saved ones, and those that wait or train."""
+        configs = [race.config for race in self.active()] + [run.config for run in self.saved() if run.config]
+        return {Path(config.data.text).name for config in configs}
 
     def find(self, name: str) -> Race | None:
         """The active run of that name; asking for it counts as watching it."""
@@ -163,6 +165,14 @@ class RaceService:
         """Every run on the disk, the newest first."""
         return list_runs(self.root)
 
+    def _queued(self, race: Race) -> Race:
+        """Put a run into the line; the messages of long ended ones are forgotten."""
+        ended = [old for old in self._races if not old.active]
+        forgotten = {id(old) for old in ended[: max(0, len(ended) - KEPT_ENDED)]}
+        self._races = [old for old in self._races if id(old) not in forgotten] + [race]
+        self._work.notify_all()
+        return race
+
     def _new_folder(self) -> Path:
         stem = time.strftime("%Y%m%d-%H%M%S")
         taken = {race.name for race in self._races}
@@ -187,7 +197,7 @@ class RaceService:
             for record in self._records(race):
                 race.take(record)
         except Cancelled:
-            race.message = "Stopped before the first step."
+            race.message = f"{race.message or 'It was stopped before the first step.'} Nothing was trained."
         except AklVizError as error:
             race.message = str(error)
         except BaseException:
@@ -217,8 +227,7 @@ class RaceService:
             time.sleep(WATCH_EVERY)
             for race in self.active():
                 if time.monotonic() - race.seen > UNWATCHED_SECONDS and not race.control.stopping:
-                    self.stop(race)
-                    race.message = "Stopped because no page was open on it; resume it to go on."
+                    self.stop(race, UNWATCHED)
 
 
 @st.cache_resource(show_spinner=False)

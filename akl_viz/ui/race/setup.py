@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from akl_viz.distill import DistillConfig
-from akl_viz.distill.atomic import make_folder, write_bytes
+from akl_viz.distill import DistillConfig, Run
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
+from akl_viz.distill.files import read_examples, read_text
 from akl_viz.errors import AklVizError, InvalidInput
-from akl_viz.paths import runs_root
 from akl_viz.ui import permalink
 from akl_viz.ui.plain import plain
-from akl_viz.ui.race.fields import draw_fields, draw_main, within_widgets
+from akl_viz.ui.race import losses, uploads
+from akl_viz.ui.race.fields import DEVICE, PREFIX, TEXT_KIND, draw_fields, draw_main
+from akl_viz.ui.race.service import service
+from akl_viz.ui.race.settings import flat, nested
 
 UPLOAD = "upload"
 TEXT_KINDS = {BUNDLED_TEXT: "Austen's novels", TOY_TEXT: "Toy language", UPLOAD: "Own file"}
-UPLOAD_TYPES = ["txt", "jsonl", "csv", "parquet"]
-PREFIX = "race."
-_KIND = PREFIX + "text_kind"
 _FILE = PREFIX + "text_file"
+"""Session key: the path of the kept upload in use."""
+_TAKEN = PREFIX + "text_taken"
+"""Session key: which content of the upload box was taken; a link or a run may have put another file in its place."""
 _LINK = PREFIX + "link"
+_WANTED = PREFIX + "wanted"
+"""Session key: settings that a button asked for."""
 
 
 def configured() -> DistillConfig | None:
     """Draw the controls and return what they ask for; None with a message where that is no valid run."""
     _restore()
+    sound = draw_main()
+    with st.expander("Text, data, optimiser, measurements, device"):
+        text = _text()
+        draw_fields()
+    if not sound or text is None:
+        return None
     try:
-        draw_main()
-        with st.expander("Text, data, optimiser, measurements, device"):
-            text = _text()
-            draw_fields()
         config = DistillConfig.from_json(_collected(text))
+        _check(config)
     except AklVizError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
@@ -44,48 +50,13 @@ def configured() -> DistillConfig | None:
     return config
 
 
-def flat(config: DistillConfig) -> dict[str, Any]:
-    """Every setting by its dotted name, as widgets hold it: lists of numbers and lines as text."""
-    found: dict[str, Any] = {}
-    for name, value in config.to_json().items():
-        found |= (
-            {f"{name}.{part}": inner for part, inner in value.items()} if isinstance(value, dict) else {name: value}
-        )
-    found["losses"] = list(found["losses"])
-    found["probe.watched"] = ", ".join(map(str, found["probe.watched"]))
-    found["probe.prompts"] = "\n".join(found["probe.prompts"])
-    return found
-
-
-def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON object `DistillConfig.from_json` reads, from the settings of `flat`.
-
-    Raises:
-        InvalidInput: the list of watched positions is not one of whole numbers.
-    """
-    built: dict[str, Any] = {}
-    for name, value in values.items():
-        section, dot, part = name.partition(".")
-        if name == "probe.watched":
-            value = _numbers(str(value))
-        elif name == "probe.prompts":
-            value = [line for line in str(value).splitlines() if line.strip()]
-        if dot:
-            built.setdefault(section, {})[part] = value
-        else:
-            built[name] = value
-    return built
-
-
-def _numbers(text: str) -> list[int]:
-    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and len(part) < 9 for part in parts):
-        raise InvalidInput("Watched positions must be whole numbers separated by commas, for example 15, 40, 63.")
-    return [int(part) for part in parts]
+def use_again(run: Run) -> None:
+    """Ask for the settings of a run at the next run of the page."""
+    st.session_state[_WANTED] = run.config
 
 
 def _collected(text: str) -> dict[str, Any]:
-    """What the widgets hold; a setting without a widget has what the address said, or its default."""
+    """What the widgets hold, as JSON."""
     values = {name: st.session_state.get(PREFIX + name, value) for name, value in flat(DistillConfig()).items()}
     values["data.text"] = text
     if text == TOY_TEXT:
@@ -93,64 +64,78 @@ def _collected(text: str) -> dict[str, Any]:
     return nested(values)
 
 
+def _check(config: DistillConfig) -> None:
+    """What the configuration itself does not refuse and the engine would at the start."""
+    if not DEVICE.fullmatch(config.device):
+        raise InvalidInput(f"There is no device {config.device!r}: choose auto, cpu, cuda, cuda:N or mps.")
+    if config.data.source == "student":
+        losses.check(config)
+
+
 def _restore() -> None:
-    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
+    """Fill the widgets from a button or, once, from the address; with the defaults on the first visit."""
     packed = st.query_params.get("config")
-    fresh = packed is not None and packed != st.session_state.get(_LINK)
-    config = _from_link(packed) if packed is not None and fresh else None
-    if fresh and config is None:
-        st.warning(
-            "The settings in this address cannot be used here (the link was cut, it names a file that is not here, or "
-            "a value is outside its range): below are others.",
-            icon=":material/link_off:",
-        )
-    if config is not None:
-        st.session_state[_LINK] = packed
-        for name, value in flat(config).items():
-            st.session_state[PREFIX + name] = value
-        st.session_state[_KIND] = config.data.text if config.data.text in TEXT_KINDS else UPLOAD
-        if st.session_state[_KIND] == UPLOAD:
-            st.session_state[_FILE] = config.data.text
+    wanted = st.session_state.pop(_WANTED, None)
+    if wanted is not None:
+        _fill(wanted)
+    elif packed is not None and packed != st.session_state.get(_LINK):
+        try:
+            _fill(_from_link(packed))
+            st.session_state[_LINK] = packed
+        except InvalidInput as error:
+            st.warning(
+                f"The settings in this address cannot be used, so below are others. {plain(str(error))}",
+                icon=":material/link_off:",
+            )
     for name, value in flat(DistillConfig()).items():
         st.session_state.setdefault(PREFIX + name, value)
-    st.session_state.setdefault(_KIND, BUNDLED_TEXT)
+    st.session_state.setdefault(TEXT_KIND, BUNDLED_TEXT)
 
 
-def _from_link(packed: str) -> DistillConfig | None:
-    """The configuration of an address; None where it is none, or names a file that was not uploaded here."""
+def _fill(config: DistillConfig) -> None:
+    """Put a configuration into the widgets."""
+    text = config.data.text
+    st.session_state[TEXT_KIND] = text if text in TEXT_KINDS else UPLOAD
+    own = {"teacher", "student"} if text == TOY_TEXT else set()
+    for name, value in flat(config).items():
+        if name not in own:
+            st.session_state[PREFIX + name] = value
+    if text not in (BUNDLED_TEXT, TOY_TEXT):
+        st.session_state[_FILE] = text
+
+
+def _from_link(packed: str) -> DistillConfig:
+    """The configuration of an address. Raises InvalidInput where it is none, or names a file that is not kept here."""
     text = permalink.unpack_text(packed)
     try:
-        config = DistillConfig.from_json(json.loads(text or ""))
-    except (AklVizError, ValueError, RecursionError):
-        return None
-    if not within_widgets(flat(config)):
-        return None
+        given = json.loads(text or "")
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The link was cut or changed: ask for it again.") from error
+    config = DistillConfig.from_json(given)
     named = config.data.text
-    return config if named in (BUNDLED_TEXT, TOY_TEXT) or _is_upload(Path(named)) else None
-
-
-def _is_upload(path: Path) -> bool:
-    return path.parent == uploads() and path.is_file()
+    if named in (BUNDLED_TEXT, TOY_TEXT):
+        return config
+    return replace(config, data=replace(config.data, text=str(uploads.find(named))))
 
 
 def _publish(config: DistillConfig) -> None:
-    """Put the configuration into the address, unless it is the default."""
-    packed = permalink.pack_text(json.dumps(config.to_json())) if config != DistillConfig() else None
+    """Put the configuration into the address, unless it is the default; of an own text only the file's name."""
+    text = config.data.text
+    named = text if text in (BUNDLED_TEXT, TOY_TEXT) else Path(text).name
+    shared = replace(config, data=replace(config.data, text=named))
+    packed = permalink.pack_text(json.dumps(shared.to_json())) if config != DistillConfig() else None
     st.session_state[_LINK] = packed
     permalink.set_parameter("config", packed)
+    if packed is None and config != DistillConfig():
+        st.markdown(":small[The prompts are too long for the address: a link to this page leaves the settings out.]")
 
 
-def uploads() -> Path:
-    """Where uploaded texts are kept: runs refer to them when they are resumed."""
-    return runs_root() / ".uploads"
-
-
-def _text() -> str:
-    """The text to learn on: a word, or the path of an uploaded file."""
+def _text() -> str | None:
+    """The text to learn on: a word, or the path of a kept upload; None with a message where there is none yet."""
     kind = st.segmented_control(
         "Text to learn on",
         list(TEXT_KINDS),
-        key=_KIND,
+        key=TEXT_KIND,
         format_func=TEXT_KINDS.__getitem__,
         required=True,
         persist_state="session",
@@ -158,25 +143,46 @@ def _text() -> str:
     )
     if kind != UPLOAD:
         return str(kind)
+    largest = st.get_option("server.maxUploadSize")
     given = st.file_uploader(
-        "A .txt, .jsonl, .csv or .parquet file, 20 MB at most", type=UPLOAD_TYPES, key=PREFIX + "upload"
+        f"A .txt, .jsonl, .csv or .parquet file, {largest} MB at most", type=uploads.TYPES, key=PREFIX + "upload"
     )
-    if given is not None:
-        st.session_state[_FILE] = str(_stored(given.name, given.getvalue()))
+    try:
+        if given is not None and given.file_id != st.session_state.get(_TAKEN):
+            st.session_state[_FILE] = str(uploads.store(given.name, given.getvalue(), service().texts()))
+            st.session_state[_TAKEN] = given.file_id
+        return _kept()
+    except InvalidInput as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
+
+
+def _kept() -> str | None:
+    """The path of the upload in use. Raises InvalidInput where it is gone, or holds nothing that can be learnt on."""
     kept = st.session_state.get(_FILE)
     if kept is None:
-        raise InvalidInput("Choose a file to learn on, or another text.")
+        st.info("Choose a file to learn on, or another text.", icon=":material/upload_file:")
+        return None
+    path = Path(kept)
+    if not uploads.is_kept(path):
+        raise InvalidInput(
+            f"The text {uploads.titled(path.name)} is not among the files uploaded here: choose it again."
+        )
+    wrong = _unreadable(kept, *(str(st.session_state[f"{PREFIX}data.{name}"]) for name in ("column", "response")))
+    if wrong:
+        raise InvalidInput(uploads.titled(wrong))
+    st.markdown(f":small[Learning on {plain(uploads.titled(path.name))}]")
     return str(kept)
 
 
-def _stored(name: str, data: bytes) -> Path:
-    """Keep an upload under a name made of its contents: nothing of the given name reaches the disk but its type."""
-    kind = name.rpartition(".")[2].lower()
-    path = uploads() / f"{hashlib.sha256(data).hexdigest()[:16]}.{kind if kind in UPLOAD_TYPES else 'txt'}"
+@st.cache_data(show_spinner="Reading the file", max_entries=64)
+def _unreadable(path: str, column: str, response: str) -> str:
+    """Why a file cannot be learnt on, as far as that is seen without a tokenizer; empty where it can.
+
+    A kept file never changes: its name holds a hash of its contents.
+    """
     try:
-        make_folder(path.parent)
-        if not path.exists():
-            write_bytes(path, data)
-    except OSError as error:
-        raise InvalidInput(f"The file cannot be kept in {path.parent} ({error.strerror}): make room there.") from error
-    return path
+        read_text(Path(path)) if path.endswith(".txt") else read_examples(Path(path), column, response)
+    except InvalidInput as error:
+        return str(error)
+    return ""

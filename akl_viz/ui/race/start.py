@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from akl_viz.distill import DistillConfig
+from akl_viz.distill.duration import duration
 from akl_viz.distill.estimate import Estimate, Sizes, estimate, machine_flops
 from akl_viz.distill.options import command_of
 from akl_viz.errors import AklVizError
@@ -58,7 +59,7 @@ def _cost(config: DistillConfig) -> str:
         return "Time and memory are unknown until the models are here."
     cost: Estimate = estimate(config, sizes, _flops())
     return (
-        f"About {_duration(cost.seconds)} and {cost.bytes / 1e9:.1f} GB on this machine's CPU, "
+        f"About {duration(max(1.0, cost.seconds))} and {cost.bytes / 1e9:.1f} GB on this machine's CPU, "
         f"{len(config.probe_steps)} measurements of {len(config.losses)} losses. An estimate from the models' sizes."
     )
 
@@ -82,10 +83,3 @@ def _sizes(teacher: str, student: str) -> Sizes | None:
     except AklVizError:
         return None
     return Sizes(found[0].entries, found[1].entries, int(rows))
-
-
-def _duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

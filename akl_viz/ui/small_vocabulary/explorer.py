@@ -9,7 +9,8 @@ import streamlit as st
 
 from akl_viz.loss_spec import LossSpec
 from akl_viz.ui import permalink
-from akl_viz.ui.components.small_vocabulary import markup, script, style
+from akl_viz.ui.components.small_vocabulary import COMPONENT
+from akl_viz.ui.folded import folded
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
 from akl_viz.ui.small_vocabulary.payload import payload
 from akl_viz.ui.small_vocabulary.scene import Scene, command, scene
@@ -17,9 +18,7 @@ from akl_viz.ui.small_vocabulary.state import State, checked, from_address, to_a
 
 KEY = "divergences.explorer"
 _KEPT = "divergences.state"
-_COMPONENT = st.components.v2.component(
-    "akl_small_vocabulary", html=markup(), css=style(), js=script(), isolate_styles=True
-)
+_COMPONENT = st.components.v2.component("akl_small_vocabulary", **COMPONENT.parts(), isolate_styles=True)
 
 
 @st.fragment
@@ -74,13 +73,16 @@ def _publish(state: State) -> None:
 
 def _reproduce(found: Scene) -> None:
     """The command of this view, and its numbers as files."""
-    with st.expander("Show the command"):
-        st.code(command(found), language="bash", wrap_lines=True)
-        st.caption("Prints both distributions, both heads, and value, contributions and step of every divergence.")
+    with folded("Show the command", "divergences.command") as opened:
+        if opened:
+            st.code(command(found), language="bash", wrap_lines=True)
+            st.markdown(
+                ":small[Prints both distributions, both heads, and value, contributions and step of every divergence.]"
+            )
     with st.container(horizontal=True, vertical_alignment="center"):
         _download("Divergences, CSV", lambda: _losses(found), "divergences.csv", "text/csv")
         _download("Tokens, CSV", lambda: _tokens(found), "tokens.csv", "text/csv")
-    st.caption("The address of this page holds the whole view: copy it to share it.")
+    st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")
 
 
 def _download(label: str, data: Callable[[], str], name: str, mime: str) -> None:

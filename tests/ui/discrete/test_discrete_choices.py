@@ -32,6 +32,7 @@ CHANGED = {
     "steps": 30,
     "seeds": 7,
     "first_seed": 11,
+    "seed": 13,
     "mu": 0.8,
     "boundary": "reach",
     "share": 0.25,
@@ -56,6 +57,7 @@ HOSTILE = {
     "far_from": "5000",
     "target": "1 2 three",
     "first_seed": "\u0661",
+    "seed": "-1",
     "share": "0",
 }
 
@@ -81,6 +83,12 @@ def test_one_hostile_value_changes_nothing(name):
 def test_what_is_valid_beside_hostile_values_is_kept():
     query = HOSTILE | {"preset": "own", "target": "1 2 3 4", "mu": "0.6", "losses": "nonsense;tvd;tvd; jsd:beta=0.2 "}
     assert from_address(query) == replace(defaults("own"), target="1 2 3 4", mu=0.6, losses=("tvd", "jsd:beta=0.2"))
+
+
+def test_the_seed_drawn_is_one_of_the_experiment_s():
+    assert from_address({"first_seed": "7"}).seed == 7
+    assert from_address({"seeds": "3", "seed": "900"}).seed == DEFAULT.first_seed + 2
+    assert given(replace(DEFAULT, first_seed=7, seed=7)) == {"first_seed": "7"}
 
 
 def test_a_region_outside_the_vocabulary_is_left_out():
@@ -112,6 +120,11 @@ def test_the_command_runs_the_same_experiment(choices, monkeypatch):
     [
         ({"preset": "own", "target": "0.5 half"}, "'half' is not a number"),
         ({"preset": "own", "target": "  "}, "Type the probabilities"),
+        ({"preset": "own", "target": "1_0 2"}, "'1_0' is not a number"),
+        ({"preset": "own", "target": "\u0661 \u0662"}, "is not a number"),
+        ({"preset": "own", "target": "1e308 1e308 1"}, "finite and above 0"),
+        ({"preset": "own", "target": "nan 1"}, "finite and above 0"),
+        ({"preset": "own", "target": "1e-400 1"}, "finite and above 0"),
         ({"preset": "own", "target": "1 0 2"}, "above 0"),
         ({"losses": ()}, "at least one loss"),
         ({"losses": ("tvd",) * (MOST_LOSSES + 1)}, "At most"),

@@ -13,7 +13,7 @@ from akl_viz.toys import FIELDS, run_discrete
 from akl_viz.ui.discrete import results
 from akl_viz.ui.discrete.choices import DEFAULT, config_of, defaults
 from akl_viz.ui.discrete.payload import SHOWN, payload, tail_words
-from akl_viz.ui.discrete.results import DECADES, FULL, Result, ResultService, compute, encoded, stored
+from akl_viz.ui.discrete.results import DECADES, FULL, Asked, Result, ResultJobs, compute, encoded, stored
 
 PATIENCE = 120.0
 
@@ -22,12 +22,16 @@ def decoded(codes):
     return 10.0 ** (DECADES * (codes.astype(np.float64) / FULL - 1.0))
 
 
+def computed(config, share=0.5, seed=None):
+    return compute(Asked(config, share, config.first_seed if seed is None else seed))
+
+
 def small(**changes):
     return config_of(replace(DEFAULT, **{"steps": 12, "losses": ("forward_kl", "reverse_kl")} | changes))
 
 
 def test_the_stored_result_is_what_a_fresh_computation_gives():
-    held, fresh = stored(), compute(config_of(DEFAULT), DEFAULT.share)
+    held, fresh = stored(), compute(Asked(config_of(DEFAULT), DEFAULT.share, DEFAULT.seed))
     assert held.runs.config == fresh.runs.config
     for name in FIELDS:
         np.testing.assert_allclose(held.runs.values[name], fresh.runs.values[name], rtol=1e-9, atol=1e-12, err_msg=name)
@@ -67,13 +71,13 @@ def test_drawn_probabilities_keep_their_relative_size():
 
 def test_frames_are_those_of_the_engine():
     config = small(seeds=3)
-    result = compute(config, 0.5)
+    result = computed(config)
     frames = run_discrete(config).frames[:, 0]
     np.testing.assert_allclose(decoded(result.codes), frames, rtol=3e-4, atol=1e-12)
 
 
 def test_the_payload_holds_the_numbers_of_the_first_seed_and_bands_over_all():
-    result = compute(small(seeds=5), 0.5)
+    result = computed(small(seeds=5))
     runs, data = result.runs, payload(result, 3)
     shown = unpacked(data["shown"], "<f4").reshape(len(SHOWN), 2, 13)
     for place, name in enumerate(SHOWN):
@@ -87,7 +91,7 @@ def test_the_payload_holds_the_numbers_of_the_first_seed_and_bands_over_all():
 
 def test_a_large_run_is_drawn_at_fewer_steps_and_measured_at_all(monkeypatch):
     monkeypatch.setattr(results, "MOST_CODES", 2 * 80 * 6)
-    result = compute(small(), 0.5)
+    result = computed(small())
     assert result.codes.shape == (2, len(result.drawn), 80)
     assert result.drawn.tolist() == [0, 1, 2, 4, 7, 12]
     np.testing.assert_allclose(decoded(result.codes), run_discrete(small()).frames[:, 0, result.drawn], rtol=3e-4)
@@ -97,25 +101,54 @@ def test_a_large_run_is_drawn_at_fewer_steps_and_measured_at_all(monkeypatch):
 
 
 def test_another_share_counts_anew_without_training(monkeypatch):
-    service, config = ResultService(), small()
-    service.keep(0.5, compute(config, 0.5))
-    monkeypatch.setattr(results, "compute", None)
-    job = service.start(config, 0.8, "one")
+    jobs, config = ResultJobs(), small()
+    jobs.keep(Asked(config, 0.5, 1), computed(config))
+    monkeypatch.setattr(results, "_trained", None)
+    job = jobs.start(Asked(config, 0.8, 1), "one")
     assert job.wait(PATIENCE)
     assert "below 80% of its start" in job.outcome().counts[0][1]
 
 
+def test_another_seed_is_drawn_as_it_was_trained_among_the_others(monkeypatch):
+    jobs, config = ResultJobs(), small(seeds=4, first_seed=7)
+    whole = computed(config)
+    jobs.keep(Asked(config, 0.5, 7), whole)
+    trained, train = [], results._trained
+    monkeypatch.setattr(results, "_trained", lambda config, job: trained.append(config.runs) or train(config, job))
+    job = jobs.start(Asked(config, 0.5, 9), "one")
+    assert job.wait(PATIENCE)
+    found = job.outcome()
+    assert trained == [2]
+    assert found.runs is whole.runs
+    assert np.abs(found.codes.astype(int) - computed(config, seed=9).codes.astype(int)).max() == 0
+    third = replace(config, seeds=1, first_seed=9)
+    np.testing.assert_allclose(decoded(found.codes), run_discrete(third).frames[:, 0], rtol=3e-4, atol=1e-12)
+    assert np.abs(found.codes.astype(int) - whole.codes.astype(int)).max() > 0
+
+
+def test_the_payload_holds_the_drawn_seed_and_the_medians():
+    result = computed(small(seeds=5, first_seed=3), seed=6)
+    data = payload(result, 3)
+    curve = result.runs.curve("head_gap", "reverse_kl")
+    shown, medians = (unpacked(data[name], "<f4").reshape(len(SHOWN), 2, 13) for name in ("shown", "medians"))
+    np.testing.assert_allclose(shown[0, 1], curve[3], rtol=1e-6)
+    np.testing.assert_allclose(medians[0, 1], np.median(curve, axis=0), rtol=1e-6)
+    assert (data["seed"], data["seeds"]) == (6, 5)
+    assert data["ver"] != payload(computed(small(seeds=5, first_seed=3)), 3)["ver"]
+
+
 def test_one_seed_or_a_fixed_start_has_no_band():
     for changes in ({"seeds": 1}, {"seeds": 4, "start": "zeros"}):
-        data = payload(compute(small(**changes), 0.5), 0)
+        data = payload(computed(small(**changes)), 0)
         assert data["band"] == ""
+        assert data["medians"] is None
         assert unpacked(data["curves"], "<f4").size == 2 * 2 * 13
 
 
 def test_equal_results_give_an_equal_payload():
-    result = compute(small(), 0.5)
+    result = computed(small())
     assert payload(result, 5) == payload(result, 5)
-    assert payload(result, 5)["ver"] != payload(compute(small(mu=0.6), 0.5), 5)["ver"]
+    assert payload(result, 5)["ver"] != payload(computed(small(mu=0.6)), 5)["ver"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +161,7 @@ def test_equal_results_give_an_equal_payload():
     ],
 )
 def test_the_tail_is_named_after_what_it_sums(changes, words):
-    result = compute(small(**changes), 0.5)
+    result = computed(small(**changes))
     assert tail_words(result.runs.config, 80) == words
     if changes:
         assert result.runs.in_tail.sum() == {"far": 80 - (changes.get("far_from") or 46), "bottom": 7}[changes["tail"]]
@@ -136,7 +169,7 @@ def test_the_tail_is_named_after_what_it_sums(changes, words):
 
 def test_the_sentence_counts_the_seeds():
     choices = replace(defaults("zipf"), seeds=4, steps=15, tokens=60)
-    result = compute(config_of(choices), choices.share)
+    result = computed(config_of(choices), choices.share)
     head, tail = (sentence for _, sentence in result.counts[:2])
     assert "sgd lr 1 from a warmed-up start" in head
     assert "of 4 seeds (95 % interval" in head
@@ -145,24 +178,23 @@ def test_the_sentence_counts_the_seeds():
 
 
 def test_two_sessions_share_one_job_and_its_result():
-    service, config = ResultService(), small()
-    jobs = [service.start(config, 0.5, watcher) for watcher in ("one", "two")]
-    assert jobs[0] is jobs[1]
-    assert jobs[0].wait(PATIENCE)
-    outcome = jobs[0].outcome()
+    jobs, asked = ResultJobs(), Asked(small(), 0.5, 1)
+    first, second = (jobs.start(asked, watcher) for watcher in ("one", "two"))
+    assert first is second
+    assert first.wait(PATIENCE)
+    outcome = first.outcome()
     assert isinstance(outcome, Result)
-    assert service.known(config, 0.5) is outcome
-    assert service.known(config, 0.4) is None
+    assert jobs.known(asked) is outcome
+    assert jobs.known(asked._replace(share=0.4)) is None
 
 
 def test_a_loss_that_does_not_exist_is_a_sentence():
     with pytest.raises(InvalidInput, match="no_such"):
-        compute(small(losses=("no_such",)), 0.5)
+        computed(small(losses=("no_such",)))
 
 
 def test_a_stopped_job_says_so():
-    service = ResultService()
-    job = service.start(config_of(replace(DEFAULT, seeds=100, steps=5000)), 0.5, "one")
+    job = ResultJobs().start(Asked(config_of(replace(DEFAULT, seeds=100, steps=5000)), 0.5, 1), "one")
     job.leave("one")
     assert job.wait(PATIENCE)
     assert job.outcome() == "The experiment was stopped."

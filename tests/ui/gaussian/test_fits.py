@@ -2,12 +2,14 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.gaussian import optima_against_sd
+from akl_viz.toys import fit_gaussians
 from akl_viz.ui.gaussian.fits import STORED, fitted, stored
 from akl_viz.ui.gaussian.payload import RAN_OFF, packed, payload
 from akl_viz.ui.gaussian.state import GRIDS, State, checked
@@ -103,8 +105,25 @@ def test_in_the_plane_every_start_ends_somewhere_and_paths_have_its_shape():
         assert sum(one["starts"] for one in loss["optima"]) == numbers["starts"]
 
 
-def test_a_grid_on_which_a_fit_runs_off_is_told_about_and_the_other_one_drawn():
-    state = checked({"preset": "modes", "parts": [[100, 2, 1], [0, 3.259, 0.01]]})
+RUNS_OFF = [[100, 2, 1], [0, 3.259, 0.01]]
+
+
+def test_starts_that_fail_are_counted_and_the_others_drawn():
+    state = checked({"preset": "modes", "parts": RUNS_OFF})
+    numbers = packed(fitted(state), state.grids)
+    assert numbers["grid"] == "paper"
+    forward, reverse = numbers["losses"]
+    assert (forward["optima"], forward["failed"]) == ([], 24)
+    assert set(unpacked(forward["ends"])) == {-1}
+    for loss in numbers["losses"]:
+        assert len(unpacked(loss["values"])) == len(unpacked(loss["means"])) == 24 * numbers["frames"]
+    assert reverse["optima"][0]["best"]
+    assert sum(one["starts"] for one in reverse["optima"]) + reverse["failed"] == 24
+    assert "Failed starts, which ended on a saddle or ran off: 24 of 24 of KL(T‖S)." in numbers["verdicts"][0]["text"]
+
+
+def test_a_grid_on_which_every_start_fails_is_told_about_and_the_other_one_drawn():
+    state = checked({"preset": "modes", "parts": [[0, 20, 1], [100, 20, 1]]})
     found = fitted(state)
     assert list(found) == ["wide"]
     numbers = packed(found, state.grids)
@@ -112,9 +131,12 @@ def test_a_grid_on_which_a_fit_runs_off_is_told_about_and_the_other_one_drawn():
     assert [row["text"] == RAN_OFF for row in numbers["verdicts"]] == [True, False]
 
 
-def test_fits_that_run_off_on_every_grid_are_refused_in_a_sentence(monkeypatch):
-    monkeypatch.setattr("akl_viz.ui.gaussian.fits._fit", lambda config: None)
-    with pytest.raises(InvalidInput, match="move the parts"):
+def test_starts_that_all_fail_on_every_grid_are_refused_in_a_sentence(monkeypatch):
+    def nothing(config):
+        return replace(fit_gaussians(config), optima={"forward_kl": (), "reverse_kl": ()})
+
+    monkeypatch.setattr("akl_viz.ui.gaussian.fits._fit", nothing)
+    with pytest.raises(InvalidInput, match="No start ended at a minimum"):
         fitted(State())
 
 

@@ -3,7 +3,6 @@
 import copy
 import json
 
-import numpy as np
 import pytest
 
 from akl_viz.toys import Optimiser, plateau_steps
@@ -64,13 +63,6 @@ def test_the_step_counts_are_those_of_the_notes():
 def test_a_missing_file_costs_the_wait_and_nothing_else(monkeypatch, tmp_path):
     monkeypatch.setattr(numbers, "stored", dict)
     assert numbers.phi(State())["mix"] == pytest.approx(STORED["phi"]["mix"], rel=1e-9)
-
-
-def test_the_first_step_below_a_threshold():
-    path = np.array([[1.0, 0, 0], [0.7, 0.2, 0.1], [0.6, 0.3, 0.1]])
-    assert numbers.first_reached(path, (0.6, 0.3, 0.1), 0.15) == 1
-    assert numbers.first_reached(path, (0.6, 0.3, 0.1), 0.05) == 2
-    assert numbers.first_reached(path, (0.0, 0.0, 1.0), 0.05) is None
 
 
 def test_the_sentence_about_phi_would_say_if_it_fell():

@@ -2,32 +2,28 @@
 
 import json
 import shlex
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from akl_viz.cli import main
-from akl_viz.paths import ROOT
 from akl_viz.ui.proof import numbers
 from akl_viz.ui.proof.state import (
     EDGE,
     LOSSES,
     State,
-    field_command,
     from_address,
     late_command,
-    paths_command,
     phi_command,
     plateau_command,
+    simplex_command,
     three,
     to_address,
 )
 
 CHOSEN = State(0.25, (0.2, 0.7, 0.1), (0.5, 0.25, 0.25), "adam", 3, "three", 4)
-SAME = 1e-10
-"""Relative: the page keeps twelve significant digits."""
+SAME, DRAWN = 1e-10, 1e-4
+"""Relative: the page keeps twelve significant digits, and five of what it only draws."""
 
 
 @pytest.mark.parametrize("state", [State(), CHOSEN])
@@ -63,40 +59,51 @@ def test_what_is_no_distribution_is_left_out(given):
     assert three(given) is None
 
 
-def python(command):
-    program, *words = shlex.split(command)
-    assert program == "python"
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+@pytest.fixture
+def printed(capsys):
+    """What a shown command prints, as JSON."""
+
+    def run(command):
+        assert main(shlex.split(command)[1:]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
 
 
-def test_the_lines_of_python_give_the_numbers_of_the_page():
-    ratios, (curve,) = python(phi_command(CHOSEN))
-    assert ratios == pytest.approx(numbers.phi(CHOSEN)["ratios"], rel=SAME)
-    assert curve == pytest.approx(numbers.phi(CHOSEN)["mix"], rel=SAME, abs=SAME)
-    paths = python(paths_command(CHOSEN))
-    assert list(paths) == list(LOSSES)
-    for loss, path in paths.items():
-        assert np.array(path) == pytest.approx(np.array(numbers.simplex(CHOSEN)["paths"][loss]), rel=SAME)
-    late = python(late_command(CHOSEN))
-    for name, values in numbers.late(CHOSEN).items():
-        assert late[name] == pytest.approx(values, rel=SAME)
-    assert python(late_command(State())).keys() == late.keys()
+def test_the_phi_command_gives_the_curves_of_the_page(printed):
+    document, page = printed(phi_command(CHOSEN)), numbers.phi(CHOSEN)
+    assert document["ratios"] == pytest.approx(page["ratios"], rel=SAME)
+    assert [run["weight"] for run in document["runs"]] == [CHOSEN.weight, 1.0, 0.0]
+    for run, name in zip(document["runs"], ("mix", "forward", "reverse"), strict=True):
+        assert run["phi"] == pytest.approx(page[name], rel=SAME, abs=SAME)
+
+
+def test_the_simplex_command_gives_the_arrows_and_paths_of_the_page(printed):
+    document, page = printed(simplex_command(CHOSEN)), numbers.simplex(CHOSEN)
+    assert np.array(document["points"]) == pytest.approx(np.array(page["points"]), rel=DRAWN)
+    assert [run["loss"] for run in document["runs"]] == list(LOSSES)
+    for run in document["runs"]:
+        loss = run["loss"]
+        assert np.array(run["flow"]) == pytest.approx(np.array(page["arrows"][loss]), rel=DRAWN)
+        assert np.array(run["path"]) == pytest.approx(np.array(page["paths"][loss]), rel=SAME)
+        assert run["tvd"] == pytest.approx(page["tvd"][loss], rel=SAME)
+        assert run["reached"] == page["reached"][loss]
+    assert document["start"] == pytest.approx(CHOSEN.start)
+
+
+@pytest.mark.parametrize("state", [State(), CHOSEN])
+def test_the_late_command_gives_the_numbers_of_the_page(printed, state):
+    document, page = printed(late_command(state)), numbers.late(state)
+    assert page.keys() == {"distances", "tv", "cosine", "hessian_distance"}
+    for name, values in page.items():
+        assert document[name] == pytest.approx(values, rel=SAME)
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
-def test_the_plateau_command_gives_the_steps_of_the_page(capsys, optimiser):
-    assert main(shlex.split(plateau_command(CHOSEN, optimiser))[1:]) == 0
-    document = json.loads(capsys.readouterr().out)
+def test_the_plateau_command_gives_the_steps_of_the_page(printed, optimiser):
+    document = printed(plateau_command(CHOSEN, optimiser))
     part = numbers.plateau()[optimiser]
     assert {run["loss"]: run["steps"] for run in document["runs"]} == {
         loss: steps[CHOSEN.depth - 1] for loss, steps in part["reached"].items()
     }
     assert document["level"] == part["level"]
-
-
-def test_the_field_command_gives_the_arrow_at_the_start(capsys):
-    assert main(shlex.split(field_command(CHOSEN))[1:]) == 0
-    document = json.loads(capsys.readouterr().out)
-    assert {row["key"] for row in document["losses"]} >= set(LOSSES)
-    assert document["student"] == pytest.approx(CHOSEN.start)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from akl_viz.cli import build_parser
-from akl_viz.cli.divergence import parse_numbers
+from akl_viz.cli.numbers import numbers_of
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import BOUNDARIES, Settings
 from akl_viz.ui.small_vocabulary.presets import MAX_TOKENS, MIN_TOKENS, PRESETS, REAL, rounded
@@ -108,8 +108,8 @@ def test_the_command_parses_back_to_the_scene(state):
     for line in lines:
         words = shlex.split(line)
         arguments = build_parser().parse_args(words[1:])
-        assert tuple(parse_numbers(arguments.teacher, "teacher")) == found.teacher
-        assert tuple(parse_numbers(arguments.student, "student")) == found.student
+        assert numbers_of(arguments.teacher, "--teacher") == found.teacher
+        assert numbers_of(arguments.student, "--student") == found.student
         assert Settings(arguments.mu, arguments.boundary, arguments.temperature) == state.settings
         assert arguments.target == found.state.target
         assert arguments.json

@@ -1,33 +1,14 @@
-"""The animation of learn/discrete: script, style and markup, from the package's own files."""
+"""The animation of learn/discrete."""
 
-from __future__ import annotations
+from akl_viz.ui.components.assets import Component
 
-from pathlib import Path
-
-from akl_viz.figures.theme import css_variables_both
-
-_HERE = Path(__file__).resolve().parent
-_SHARED = _HERE.parent
-_SCRIPTS = (
-    _SHARED / "js" / "format.js",
-    _SHARED / "js" / "dom.js",
-    _SHARED / "js" / "model.js",
-    *(_HERE / "js" / f"{name}.js" for name in ("scales", "lines", "stage", "gaps", "player", "readout", "animation")),
-    _HERE / "js" / "host.js",
+COMPONENT = Component(
+    scripts=(
+        *("format", "dom", "packed"),
+        *(f"discrete/{name}" for name in ("scales", "lines", "stage", "gaps", "player", "readout", "animation")),
+    ),
+    styles=("discrete/discrete",),
+    html="discrete/discrete",
+    draws="Animation",
+    sends="step",
 )
-_STYLES = (_SHARED / "css" / "base.css", _HERE / "css" / "discrete.css")
-
-
-def script() -> str:
-    """One JavaScript module."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in _SCRIPTS)
-
-
-def style() -> str:
-    """One style sheet: the theme's colours as variables, then the rules."""
-    return "\n".join([f".akl {{\n{css_variables_both()}\n}}", *(path.read_text(encoding="utf-8") for path in _STYLES)])
-
-
-def markup() -> str:
-    """The root element."""
-    return (_HERE / "html" / "discrete.html").read_text(encoding="utf-8")

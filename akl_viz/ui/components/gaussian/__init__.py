@@ -1,33 +1,12 @@
-"""The mixture that is dragged and the Gaussians fitted to it: script, style and markup."""
+"""The mixture that is dragged and the Gaussians fitted to it."""
 
-from __future__ import annotations
+from akl_viz.ui.components.assets import Component
 
-from pathlib import Path
-
-from akl_viz.figures.theme import css_variables_both
-
-_HERE = Path(__file__).resolve().parent
-_SHARED = _HERE.parent
-_SCRIPTS = (
-    *(_SHARED / "js" / f"{name}.js" for name in ("format", "dom", "model")),
-    *(_SHARED / "discrete" / "js" / f"{name}.js" for name in ("scales", "player")),
-    *(_HERE / "js" / f"{name}.js" for name in ("mixture", "line", "plane", "handles", "controls", "tables")),
-    _HERE / "js" / "explorer.js",
-    _SHARED / "js" / "host_explorer.js",
+COMPONENT = Component(
+    scripts=(
+        *("format", "dom", "packed", "discrete/scales", "discrete/player"),
+        *(f"gaussian/{name}" for name in ("mixture", "line", "plane", "handles", "controls", "tables", "explorer")),
+    ),
+    styles=("gaussian/gaussian",),
+    html="gaussian/gaussian",
 )
-_STYLES = (_SHARED / "css" / "base.css", _HERE / "css" / "gaussian.css")
-
-
-def script() -> str:
-    """One JavaScript module."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in _SCRIPTS)
-
-
-def style() -> str:
-    """One style sheet: the theme's colours as variables, then the rules."""
-    return "\n".join([f".akl {{\n{css_variables_both()}\n}}", *(path.read_text(encoding="utf-8") for path in _STYLES)])
-
-
-def markup() -> str:
-    """The root element."""
-    return (_HERE / "html" / "gaussian.html").read_text(encoding="utf-8")

@@ -44,15 +44,18 @@ class Moment {
     this.bars = el("div", { class: "bars" });
     this.weights = el("div", { class: "weights" });
     this.samples = el("div", { class: "samples" });
-    this.root.replaceChildren(
+    const parts = [
       el("div", { class: "bar" }, this.button, this.range, this.readout),
+      data.measured > data.steps.length
+        ? el("small", {}, `${data.steps.length} of the ${data.measured} measured steps, evenly chosen.`) : null,
       this.legend(),
       el("div", { class: "two" },
         el("section", { "aria-label": "Watched position" },
-          el("h3", {}, "A watched position"), data.positions.length ? this.select : null, this.bars),
+          el("h3", {}, "A watched position"), data.positions.length ? this.select : "No position was watched.", this.bars),
         el("section", { "aria-label": "AKL weights" },
           el("h3", {}, "AKL weight of KL(T‖S) over held-out positions"), this.weights)),
-      data.prompts.length ? el("section", { "aria-label": "Samples" }, el("h3", {}, "Samples"), this.samples) : null);
+      data.prompts.length ? el("section", { "aria-label": "Samples" }, el("h3", {}, "Samples"), this.samples) : null];
+    this.root.replaceChildren(...parts.filter(Boolean));
   }
 
   legend() {

@@ -14,6 +14,7 @@ class Animation {
     this.log = kept?.log ?? data.tokens > 200;
     this.logGap = kept?.logGap ?? false;
     this.hidden = kept?.hidden ?? new Set();
+    this.median = Boolean(kept?.median && data.medians);
     this.build(kept);
     this.watch = new ResizeObserver(() => this.layout());
     this.watch.observe(root);
@@ -22,7 +23,8 @@ class Animation {
 
   kept() {
     const { player, data } = this;
-    return { step: data.steps[player.frame], speed: player.speed, log: this.log, logGap: this.logGap, hidden: this.hidden };
+    const { log, logGap, hidden, median } = this;
+    return { step: data.steps[player.frame], speed: player.speed, log, logGap, hidden, median };
   }
 
   build(kept) {
@@ -33,7 +35,7 @@ class Animation {
     this.player = new Player(data.steps, start, (frame) => this.draw(frame), () => this.settle());
     this.legend = new Legend(data.losses, this.hidden, () => this.layout());
     this.stage = new Stage(data, data.codes);
-    this.readout = new Readout(data);
+    this.readout = new Readout(data, this.median, (median) => { this.median = median; this.draw(this.player.frame); });
     const move = (frame) => { this.player.pause(); this.player.go(frame); };
     this.gaps = ["Head gap", "Tail gap"].map((title, place) =>
       new Gap(data, place, title, "share of the gap at the start that is left", move, () => this.settle()));
@@ -41,8 +43,9 @@ class Animation {
     this.share = el("div", {});
     this.switches();
     const strip = (kind, text, mass) => el("span", { class: "item" }, el("i", { class: `mark ${kind}` }), el("span", {}, `${text}, teacher mass ${num(mass)}`));
+    const which = data.seeds > 1 ? el("small", {}, ` seed ${data.seed}, one of ${data.seeds}`) : null;
     const fewer = data.frames < data.steps.length ? el("small", {}, ` drawn at ${data.frames} of ${data.steps.length} steps`) : null;
-    this.left = el("section", { class: "left" }, el("div", { class: "title" }, el("h3", {}, "Teacher and students", fewer), this.probability), this.stage.node,
+    this.left = el("section", { class: "left" }, el("div", { class: "title" }, el("h3", {}, "Teacher and students", which, fewer), this.probability), this.stage.node,
       el("div", { class: "key" }, strip("headstrip", data.headName, data.masses[0]), strip("tailstrip", data.tailName, data.masses[1])));
     this.right = el("div", { class: "right" }, el("div", { class: "title" }, el("small", {}, data.band || "one run; click or drag to move the frame"), this.share), ...this.gaps.map((gap) => gap.node));
     this.root.replaceChildren(this.player.node, this.legend.node, el("div", { class: "two" }, this.left, this.right), this.readout.node);

@@ -1,23 +1,40 @@
-// The numbers at the frame: a table that follows every frame, and a sentence for screen readers that does not.
+// The numbers at the frame, of one seed or the median of all: a table that follows every frame, and a sentence for
+// screen readers that does not.
 
 const SAID_MS = 2500;
 const COLUMNS = [["head_gap", "head gap"], ["tail_gap", "tail gap"], ["forward_kl", "KL(T‖S), nats"], ["reverse_kl", "KL(S‖T), nats"]];
 
 class Readout {
-  constructor(data) {
+  constructor(data, median, choose) {
     this.data = data;
+    this.choose = choose;
     this.live = el("p", { class: "unseen", "aria-live": "polite" });
     const heads = COLUMNS.map(([, text]) => el("th", { scope: "col" }, text));
     this.cells = data.losses.map((_, loss) => COLUMNS.map(([name]) => el("td", { "data-field": `${name}.${loss}` })));
     const rows = data.losses.map((loss, index) => el("tr", {}, el("th", { scope: "row" }, loss.name), ...this.cells[index]));
-    this.node = el("div", { class: "readout", tabindex: 0, role: "region", "aria-label": "Numbers at this step" },
-      el("table", {}, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, data.seed === null ? "loss" : `loss, seed ${data.seed}`), ...heads)), el("tbody", {}, ...rows)), this.live);
+    this.whose = el("th", { scope: "col" });
+    this.which = el("div", {});
+    const table = el("table", {}, el("thead", {}, el("tr", {}, this.whose, ...heads)), el("tbody", {}, ...rows));
+    this.node = el("section", { class: "numbers" }, this.which,
+      el("div", { class: "readout", tabindex: 0, role: "region", "aria-label": "Numbers at this step" }, table), this.live);
     this.said = 0;
+    this.show(median);
+  }
+
+  show(median) {
+    const { data } = this, seed = data.seed === null ? "" : `seed ${data.seed}`, all = `median of ${data.seeds} seeds`;
+    this.numbers = median ? data.medians : data.shown;
+    this.whose.textContent = ["loss", median ? all : seed].filter(Boolean).join(", ");
+    if (!data.medians) return;
+    this.which.replaceChildren(segmented("Numbers of", [["seed", seed], ["median", all]], median ? "median" : "seed", (key) => {
+      this.show(key === "median");
+      this.choose(key === "median");
+    }));
   }
 
   value(name, loss, frame) {
     const { data } = this;
-    return data.shown[(data.fields.indexOf(name) * data.losses.length + loss) * data.steps.length + frame];
+    return this.numbers[(data.fields.indexOf(name) * data.losses.length + loss) * data.steps.length + frame];
   }
 
   draw(frame, now) {

@@ -52,7 +52,7 @@ class Explorer {
   layout() {
     const { numbers } = this.data;
     this.width = this.root.clientWidth || 600;
-    const fresh = numbers && numbers.losses[0].optima[0]?.mean.length === this.dimension ? numbers : null;
+    const fresh = numbers?.target.mean.length === this.dimension ? numbers : null;
     this.numbers = fresh;
     if (!this.handles.held) {
       this.grid = fresh ? fresh.grid : this.state.grid;
@@ -117,7 +117,7 @@ class Explorer {
     const narrow = this.width < 700, width = narrow ? this.width : (this.width - 24) / 2;
     const view = this.viewOf(width, SMALL[this.dimension]);
     this.charts = this.numbers.losses.map((loss) => {
-      const lines = Array.from(loss.ends, () => svg("path", { class: `way ${loss.key}` }));
+      const lines = Array.from(loss.ends, (end) => svg("path", { class: `way ${loss.key}${end < 0 ? " failed" : ""}` }));
       const art = svg("svg", { class: "chart", role: "img", "aria-label": `Fits of ${loss.direction} on their way from ${this.numbers.starts} starts; where they end stands in the table` }, ...view.frame(), ...view.target(this.data.state.parts), ...lines);
       size(art, view);
       return { loss, lines, view, note: el("output", { class: "v", "data-field": `best.${loss.key}` }), art };
@@ -191,7 +191,13 @@ class Explorer {
     this.flush();
   }
 
+  // Whether the numbers may still be those of an earlier view.
+  tell() {
+    this.root.toggleAttribute("data-waiting", this.pending !== undefined || typeof this.sentAt === "number");
+  }
+
   flush() {
+    this.tell();
     if (this.pending === undefined) return;
     clearTimeout(this.timer);
     const waited = this.sentAt === null ? Infinity : performance.now() - this.sentAt;
@@ -205,6 +211,7 @@ class Explorer {
     clearTimeout(this.slow);
     this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
     this.send({ ...structuredClone(this.state), seq: this.seq, settled });
+    this.tell();
   }
 
   stop() {

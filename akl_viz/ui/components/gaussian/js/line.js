@@ -83,7 +83,9 @@ class Line {
     const share = weight / parts.reduce((sum, part) => sum + part[2], 0);
     const scale = onGrid(mixture(parts), this.grid)(mean) / mixture(parts)(mean);
     const peak = share * bell(0, sd * sd) * scale;
-    return { mean: [this.x(mean), this.y(peak)], sd: [this.x(mean + sd), this.y(peak * PEAK)] };
+    // A grip of what lies beyond the drawing stays at its edge, where a hand can take it.
+    const edge = (value) => this.x(Math.min(this.domain[1], Math.max(this.domain[0], value)));
+    return { mean: [edge(mean), this.y(peak)], sd: [edge(mean + sd), this.y(peak * PEAK)] };
   }
 
   drag(part, kind, px) {

@@ -1,6 +1,6 @@
 // Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths, one message at a time.
 
-const GAP_MS = 60, LOST_MS = 4000, PLAY_MS = 33;
+const GAP_MS = 60, LOST_MS = 4000, PLAY_MS = 33, STILL_MS = 900;
 const STEP = 6, LEAP = 30, OPENS_AT = 5;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NAMES = { teacher: "teacher p", start: "student's start" };
@@ -123,7 +123,13 @@ class Explorer {
     this.flush();
   }
 
+  // Whether the paths may still be those of an earlier view.
+  tell() {
+    this.root.toggleAttribute("data-waiting", Boolean(this.pending) || typeof this.sentAt === "number");
+  }
+
   flush() {
+    this.tell();
     if (!this.pending) return;
     clearTimeout(this.timer);
     const now = performance.now();
@@ -134,6 +140,7 @@ class Explorer {
     this.seq += 1;
     this.sentAt = this.lastSent = now;
     this.send({ ...this.state, seq: this.seq, settled: this.held === null });
+    this.tell();
   }
 
   toggle() {
@@ -142,6 +149,16 @@ class Explorer {
     if (this.at >= last) this.at = 0;
     this.button.textContent = "Pause";
     const began = performance.now() - this.at * PLAY_MS;
+    if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      // Without motion: one still picture after the other, at steps that double.
+      this.leaps = setInterval(() => {
+        this.at = Math.min(last, Math.max(1, 2 * this.at));
+        this.drawStep();
+        if (this.at >= last) this.pause();
+      }, STILL_MS);
+      this.player = -1;
+      return undefined;
+    }
     const tick = (now) => {
       this.at = Math.max(0, Math.min(last, Math.floor((now - began) / PLAY_MS)));
       this.drawStep();
@@ -149,10 +166,12 @@ class Explorer {
       else this.player = requestAnimationFrame(tick);
     };
     this.player = requestAnimationFrame(tick);
+    return undefined;
   }
 
   pause() {
     cancelAnimationFrame(this.player);
+    clearInterval(this.leaps);
     this.player = null;
     this.button.textContent = "Play";
   }

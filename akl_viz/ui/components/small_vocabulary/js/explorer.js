@@ -141,7 +141,13 @@ class Explorer {
     this.flush();
   }
 
+  // Whether the numbers may still be those of an earlier view.
+  tell() {
+    this.root.toggleAttribute("data-waiting", this.pending !== undefined || typeof this.sentAt === "number");
+  }
+
   flush() {
+    this.tell();
     if (this.pending === undefined) return;
     clearTimeout(this.timer);
     const waited = this.sentAt === null || this.sentAt === undefined ? Infinity : performance.now() - this.sentAt;
@@ -155,6 +161,7 @@ class Explorer {
     clearTimeout(this.slow);
     this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
     this.send({ ...this.state, seq: this.seq, settled });
+    this.tell();
   }
 
   stop() {
