@@ -155,18 +155,29 @@ def _state(race: Race) -> None:
     share = line.done if line is not None else 0.0
     st.progress(share if race.state == "running" else 0.1 * race.prepared, text=plain(_sentence(race)))
     pause, stop, _ = st.columns([1, 1, 3])
+    # Callbacks: they run first, so that a run of the page that ends early (`_live`) cannot lose a click.
     if race.control.paused:
-        if pause.button("Go on", key="race.go", icon=":material/play_arrow:", width="stretch"):
-            race.control.resume()
-            st.rerun(scope="fragment")
-    elif pause.button(
-        "Pause", key="race.pause", icon=":material/pause:", width="stretch", disabled=race.state == "queued"
-    ):
-        race.control.pause()
-        st.rerun(scope="fragment")
-    if stop.button("Stop", key="race.stop", icon=":material/stop:", width="stretch", disabled=race.control.stopping):
-        service().stop(race)
-        st.rerun()
+        pause.button(
+            "Go on", key="race.go", icon=":material/play_arrow:", width="stretch", on_click=race.control.resume
+        )
+    else:
+        pause.button(
+            "Pause",
+            key="race.pause",
+            icon=":material/pause:",
+            width="stretch",
+            disabled=race.state == "queued",
+            on_click=race.control.pause,
+        )
+    stop.button(
+        "Stop",
+        key="race.stop",
+        icon=":material/stop:",
+        width="stretch",
+        disabled=race.control.stopping,
+        on_click=service().stop,
+        args=(race,),
+    )
 
 
 def _sentence(race: Race) -> str:

@@ -1,0 +1,53 @@
+"""The buttons of a run that goes on: no click is lost, whatever else the page is about to do."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from akl_viz.ui.race.service import service
+from tests.race.conftest import toy_config, wait_for
+
+
+def _page():
+    import time
+
+    import streamlit as st
+
+    from akl_viz.ui.race import live
+    from akl_viz.ui.race.service import service
+
+    race = service().find(st.session_state["name"])
+    if race is None:
+        st.stop()
+    # As the page does where it runs as a whole; a poll of the state alone finds what was drawn before.
+    if not st.session_state.pop("poll", False):
+        st.session_state[live._DRAWN] = (race.name, race.probes, time.monotonic())
+    live._live(race.name)
+
+
+@pytest.fixture
+def race(tmp_path, monkeypatch):
+    """A run that goes on until it is stopped."""
+    monkeypatch.setenv("AKL_VIZ_RUNS", str(tmp_path))
+    service.clear()
+    found = service().start(toy_config(steps=100_000, losses=("forward_kl",)))
+    wait_for(lambda: found.state == "running")
+    yield found
+    service().stop(found)
+    wait_for(lambda: not service().active())
+    service.clear()
+
+
+@pytest.mark.parametrize(
+    ("key", "done"),
+    [("race.pause", lambda race: race.control.paused), ("race.stop", lambda race: race.control.stopping)],
+)
+def test_a_click_counts_where_new_measurements_are_to_be_drawn(race, key, done):
+    page = AppTest.from_function(_page, default_timeout=60)
+    page.session_state["name"] = race.name
+    page.run()
+    assert not page.exception
+    page.session_state["race.drawn"] = (race.name, -1, 0.0)
+    page.session_state["poll"] = True
+    page.button(key=key).click().run()
+    assert not page.exception
+    assert done(race)
