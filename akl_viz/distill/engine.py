@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from akl_viz.distill.config import DistillConfig
 from akl_viz.distill.control import Control
@@ -168,7 +169,7 @@ class _Race:
                 if not lane.finish(self._config.steps, positions):
                     self._give_up(lane)
 
-    def _give_up(self, lane: Lane) -> None:
+    def _give_up(self, lane: Lane) -> NoReturn:
         """Save what there is and say which loss diverged."""
         self._session.save_all()
         self._session.settle()
@@ -210,7 +211,14 @@ class _Race:
         if lane.step == 0 and self._start is not None:
             return self._start
         started = time.perf_counter()
-        found = self._session.measured(lane)
+        try:
+            found = self._session.measured(lane)
+        except InvalidInput:
+            if lane.step == 0:
+                raise
+            # Texts and teacher were sound at the start: it is this student whose logits are no numbers any more.
+            lane.sound = False
+            self._give_up(lane)
         self._probe_seconds.append(time.perf_counter() - started)
         if lane.step == 0:
             self._start = found

@@ -7,7 +7,8 @@ import os
 
 def launched() -> bool:
     """Whether `accelerate launch` or torchrun started this process beside others."""
-    return int(os.environ.get("WORLD_SIZE", "1") or 1) > 1 and "RANK" in os.environ
+    count = os.environ.get("WORLD_SIZE", "")
+    return count.isdecimal() and int(count) > 1 and "RANK" in os.environ
 
 
 def is_main() -> bool:

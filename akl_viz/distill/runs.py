@@ -32,6 +32,8 @@ RESUME_FILE = "optimizer.safetensors"
 STATUSES = ("running", "finished", "stopped", "diverged", "failed")
 INTERRUPTED = "interrupted"
 """Status of a run whose process ended without a word: it can be resumed."""
+_LARGEST_UNPACKED = 400_000_000
+"""Bytes of a file of measurements once unpacked: zeros pack a thousandfold, and a foreign folder may be hostile."""
 
 LOG = logging.getLogger(__name__)
 _LARGEST_JSON = 2_000_000
@@ -210,6 +212,8 @@ def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arrays and JSON of a file of ours, with no pickle. Raises InvalidInput where it is missing or broken."""
     try:
         with np.load(path, allow_pickle=False) as stored:
+            if sum(entry.file_size for entry in stored.zip.infolist()) > _LARGEST_UNPACKED:
+                raise ValueError("more than any measurement holds")
             arrays = {name: stored[name] for name in stored.files if name != "meta"}
             return arrays, json.loads(str(stored["meta"]))
     except FileNotFoundError as error:

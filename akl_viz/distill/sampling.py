@@ -80,6 +80,8 @@ class Sampler:
             cache = output.past_key_values
             logits = output.logits[:, -1, : self.vocabulary.rows].float() / self.temperature
             rows = logits.softmax(-1).cpu()
+            # Of logits that are no numbers any token may be drawn: whoever scores it finds out, and says so.
+            rows = torch.where(rows.isfinite().all(-1, keepdim=True), rows, 1.0)
             drawn = [torch.multinomial(row, 1, generator=one) for row, one in zip(rows, generators, strict=True)]
             ids = torch.cat([ids, torch.stack(drawn)], dim=1)
             lengths = torch.where(ended, lengths, ids.shape[1])

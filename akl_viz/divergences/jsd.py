@@ -32,8 +32,12 @@ def _terms(pair: Pair, beta: float, scaled: str) -> Tensor:
 
 def _over_mixture(pair: Pair, beta: float) -> tuple[Tensor, Tensor]:
     """(..., V) log(p/m) and log(q/m), nats."""
-    rooms = pair.room("teacher over mixture"), pair.room("student over mixture")
-    return pair.once(("jsd", beta), lambda: over_mixture(beta, 1.0 - beta, pair.log_ratio, rooms))
+
+    def compute() -> tuple[Tensor, Tensor]:
+        rooms = pair.room(f"teacher over mixture {beta}"), pair.room(f"student over mixture {beta}")
+        return over_mixture(beta, 1.0 - beta, pair.log_ratio, rooms)
+
+    return pair.once(("jsd", beta), compute)
 
 
 def _both(pair: Pair, beta: float, scaled: str) -> tuple[Tensor, Tensor]:

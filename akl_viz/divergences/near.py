@@ -27,7 +27,9 @@ def settled(pair: Pair, total: Tensor, share: float) -> Tensor:
     near = total.detach() < _NEAR * torch.finfo(total.dtype).eps
     if pair.full_support and bool(near.any()):
         ratio = pair.log_ratio[near]
-        # p - q = p (1 - exp(-ratio)) = q (exp(ratio) - 1): the one whose exponent does not overflow.
-        excess = torch.where(ratio > 0.0, pair.p[near], -pair.q[near]) * -torch.expm1(-ratio.abs())
+        # p - q = p (1 - exp(-ratio)) = q (exp(ratio) - 1): the one whose exponent does not overflow. Clamped and not
+        # by the absolute value, which has no slope at 0: autograd would lose the tokens that agree to the last digit.
+        above = -pair.p[near] * torch.expm1(-ratio.clamp_min(0.0))
+        excess = torch.where(ratio > 0.0, above, pair.q[near] * torch.expm1(ratio.clamp_max(0.0)))
         total = total.masked_scatter(near, total[near] - share * excess.sum(-1))
     return total.clamp_min(0.0)

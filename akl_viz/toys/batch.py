@@ -67,7 +67,12 @@ class Batch(Pair):
         return _Part(self, number, kept)
 
     def share(self, key: Hashable, number: int) -> Any:
-        """What was computed for all under this key, for one loss; None where it was not."""
+        """What was computed for all under this key, for one loss; None where it was not.
+
+        A head is no tensor that could be taken apart: each loss finds its own, unless `part` was given it.
+        """
+        if isinstance(key, tuple) and key[0] == "head":
+            return None
         shares = self._shares.get(key)
         if shares is None:
             if key in _SHARED:

@@ -20,7 +20,8 @@ SIMPLEX = 3
 _MOST_DENSITY = 100
 _MOST_TOKENS = 200
 _EDGE = 1e-12
-_FARTHEST = 100.0
+_NEAREST, _FARTHEST = 1e-6, 100.0
+"""Lengths of a logit error: nearer than that rounding has as much of the gradients as the error."""
 _SEEDS = 2**63
 
 
@@ -178,12 +179,12 @@ def late_equivalence(
 
     Args:
         teacher: (V,) probabilities, divided by their sum.
-        distances: lengths of the logit error, above 0, at most 100.
+        distances: lengths of the logit error, from 1e-6 to 100.
         losses: LossSpec strings.
         seed: of the direction.
     """
-    if not distances or not all(0.0 < distance <= _FARTHEST for distance in distances):
-        raise InvalidInput(f"Distances must lie above 0, at most {_FARTHEST:g}.")
+    if not distances or not all(_NEAREST <= distance <= _FARTHEST for distance in distances):
+        raise InvalidInput(f"Distances must lie from {_NEAREST:g} to {_FARTHEST:g}.")
     if not 0 <= seed < _SEEDS:
         raise InvalidInput(f"The seed must be from 0 to {_SEEDS - 1}, not {seed}.")
     target = torch.from_numpy(own_target(teacher))

@@ -10,7 +10,7 @@ import torch
 from akl_viz.distill import Control, DistillConfig, Diverged, OptimiserConfig, ProbeConfig, distill, lane, open_run
 from akl_viz.distill.toy_language import toy_checkpoint
 from akl_viz.errors import Cancelled, InvalidInput
-from tests.distill.conftest import TOY, digests, numbers, run, toy
+from tests.distill.conftest import PROBE, TOY, digests, numbers, run, toy
 
 
 def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path):
@@ -24,6 +24,15 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path
         from akl_viz.models import load_checkpoint
 
         load_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize(("source", "every"), [("text", 1), ("student", 100)])
+def test_a_student_ruined_by_a_step_diverges_also_where_it_is_measured_or_sampled_next(source, every, tmp_path):
+    probe = dataclasses.replace(PROBE, every=every)
+    config = toy(source=source, prompt_tokens=4, optimiser=OptimiserConfig(lr=1e38), losses=("akl",), probe=probe)
+    with pytest.raises(Diverged, match=r"akl diverged at step 2: .*there is no good checkpoint of it"):
+        run(config, tmp_path / "run")
+    assert open_run(tmp_path / "run").status == "diverged"
 
 
 def test_a_diverged_run_keeps_what_an_undisturbed_one_has_at_that_step(tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from akl_viz.distill.launched import is_main, launched
         ({"RANK": "1"}, False, True),
         ({"WORLD_SIZE": "2"}, False, True),
         ({"RANK": "1", "WORLD_SIZE": ""}, False, True),
+        ({"RANK": "1", "WORLD_SIZE": "many"}, False, True),
     ],
 )
 def test_a_process_is_one_of_several_only_where_a_launcher_says_how_many(monkeypatch, variables, several, main):

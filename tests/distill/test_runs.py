@@ -1,13 +1,15 @@
 """Folders are read without trust: opened, listed and deleted only where they are runs."""
 
+import json
 import shutil
 import threading
 
 import numpy as np
 import pytest
 
-from akl_viz.distill import RunStore, atomic, delete_run, list_runs, open_run
+from akl_viz.distill import RunStore, atomic, delete_run, list_runs, open_run, runs
 from akl_viz.distill.lock import RunLock, is_held
+from akl_viz.distill.runs import read_npz
 from akl_viz.errors import InvalidInput
 from tests.distill.conftest import run, toy
 
@@ -50,6 +52,17 @@ def test_a_broken_history_or_probe_is_named(copied):
 
 def test_a_pickle_in_a_probe_is_never_read(copied):
     np.savez(copied / "probes" / "akl" / "step-000005.npz", meta=np.array({"a": 1}, dtype=object))
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        open_run(copied).detail("akl", 5)
+
+
+def test_a_probe_that_unpacks_to_more_than_any_measurement_is_not_unpacked(copied, monkeypatch):
+    path = copied / "probes" / "akl" / "step-000005.npz"
+    arrays, meta = read_npz(path)
+    np.savez_compressed(path, meta=np.array(json.dumps(meta)), more=np.zeros(2_000_000), **arrays)
+    assert path.stat().st_size < 1_000_000
+    assert open_run(copied).detail("akl", 5)
+    monkeypatch.setattr(runs, "_LARGEST_UNPACKED", 1_000_000)
     with pytest.raises(InvalidInput, match="cannot be read"):
         open_run(copied).detail("akl", 5)
 

@@ -186,6 +186,14 @@ def test_a_pair_in_borrowed_memory_holds_the_numbers_of_one_in_its_own(temperatu
         torch.testing.assert_close(lent.student_sum(values), own.student_terms(values).sum(-1), **ORACLE)
 
 
+def test_mixtures_of_two_shares_in_borrowed_memory_leave_each_other_alone():
+    teacher, student = logits(4, 30), logits(4, 30, seed=1)
+    lent, own = (Pair.from_logits(teacher, student, buffers=room) for room in (Buffers(), None))
+    for beta in (0.2, 0.5, 0.2):
+        found, expected = (DIVERGENCES["jsd"].value_and_grad(pair, beta=beta) for pair in (lent, own))
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("banned", [False, True])
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 @pytest.mark.parametrize("offset", [0.0, 300.0])

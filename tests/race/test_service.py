@@ -2,16 +2,25 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from akl_viz.distill import DataConfig
+from akl_viz.distill import DataConfig, StepRecord
 from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.ui.race import service as module
-from akl_viz.ui.race.service import RaceService
+from akl_viz.ui.race.service import Race, RaceService
 from tests.race.conftest import toy_config, wait_for
 
 LONG = 100_000
+
+
+def fabricated_step(loss):
+    """The first step of a loss."""
+    return StepRecord(
+        loss, 1, 4, seconds=1.0, tokens=64, train_loss=0.5, lr=1e-3, grad_norm=1.0, tokens_per_second=64.0,
+        eta_seconds=3.0, done=0.25,
+    )  # fmt: skip
 
 
 def test_a_run_trains_measures_and_is_saved(races):
@@ -75,6 +84,17 @@ def test_what_nobody_watches_is_stopped_and_stays(races, monkeypatch):
     assert races.run(race.name).resumable
 
 
+def test_what_waits_costs_nothing_and_is_not_stopped(races, monkeypatch):
+    monkeypatch.setattr(module, "UNWATCHED_SECONDS", 1.0)
+    first, second = (races.start(toy_config(steps=LONG)) for _ in range(2))
+    second.seen -= 100.0
+    wait_for(lambda: not first.active)
+    wait_for(lambda: second.state != "queued")
+    assert "no page was open" in first.message
+    assert second.active
+    assert second.message == ""
+
+
 def test_what_waits_unwatched_leaves_the_line_and_says_so(races, monkeypatch):
     first, second = (races.start(toy_config(steps=LONG)) for _ in range(2))
     wait_for(lambda: first.state == "running")
@@ -125,6 +145,38 @@ def test_watching_keeps_a_run_going(races, monkeypatch):
     assert races.find(race.name) is race
     wait_for(lambda: race.state == "running")
     assert not race.control.stopping
+
+
+def test_who_watches_a_run_that_waits_watches_those_before_it(races):
+    first, second, third = (races.start(toy_config(steps=LONG)) for _ in range(3))
+    before = first.seen, second.seen, third.seen
+    assert races.find(second.name) is second
+    assert first.seen > before[0]
+    assert second.seen > before[1]
+    assert third.seen == before[2]
+
+
+def test_the_steps_of_a_run_may_be_read_while_others_come_in():
+    race = Race(Path("one"), toy_config())
+    steps = [fabricated_step(loss) for loss in ("forward_kl", "reverse_kl")]
+    race.take(steps[0])
+    read = iter(race.latest.values())
+    race.take(steps[1])
+    assert list(read) == steps[:1]
+    assert list(race.latest.values()) == steps
+
+
+def test_a_run_is_not_called_running_before_its_first_step_is_there():
+    seen = []
+
+    class Watched(Race):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            seen.append((self.__dict__.get("state"), len(self.__dict__.get("latest", ()))))
+
+    Watched(Path("one"), toy_config()).take(fabricated_step("akl"))
+    assert ("running", 1) in seen
+    assert ("running", 0) not in seen
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".uploads", "nothing"])

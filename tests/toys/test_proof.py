@@ -115,6 +115,7 @@ def test_the_curves_of_a_mix_come_with_those_of_both_ends():
         lambda: simplex_paths(TEACHER, ("forward_kl",), [TEACHER], steps=0),
         lambda: simplex_run(TEACHER, TEACHER, ("forward_kl",), threshold=1.0),
         lambda: late_equivalence(TEACHER, distances=(0.0,)),
+        lambda: late_equivalence((0.5, 0.5), distances=(1e-20,)),
         lambda: late_equivalence(TEACHER, distances=(1.0, float("nan"))),
         lambda: late_equivalence(TEACHER, distances=(1e4,)),
         lambda: late_equivalence(TEACHER, seed=-1),

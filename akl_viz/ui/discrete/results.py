@@ -80,13 +80,13 @@ def compute(asked: Asked, job: Job[Result] | None = None) -> Result:
     config = asked.config
     runs = _trained(config, job)
     first = _drawn(runs, config.first_seed, counted(runs, asked.share))
-    return first if asked.seed == first.seed else redrawn(first, asked.seed)
+    return first if asked.seed == first.seed else redrawn(first, asked.seed, job)
 
 
-def redrawn(result: Result, seed: int) -> Result:
+def redrawn(result: Result, seed: int, job: Job[Result] | None = None) -> Result:
     """The same result with another of its seeds drawn: that one is trained again, as it was among the others."""
     config = result.runs.config
-    alone = _drawn(_trained(replace(config, seeds=1, first_seed=seed), None), seed, ())
+    alone = _drawn(_trained(replace(config, seeds=1, first_seed=seed), job), seed, ())
     return replace(result, codes=alone.codes, seed=seed)
 
 
@@ -145,7 +145,9 @@ class ResultJobs(KeptJobs[Asked, Result]):
         # Another share needs no training, only counting; another seed is trained alone.
         result = replace(same[0][1], counts=counted(same[0][1].runs, asked.share))
         drawn = next((other for _, other in same if other.seed == asked.seed), None)
-        return redrawn(result, asked.seed) if drawn is None else replace(result, codes=drawn.codes, seed=drawn.seed)
+        if drawn is None:
+            return redrawn(result, asked.seed, job)
+        return replace(result, codes=drawn.codes, seed=drawn.seed)
 
 
 @st.cache_resource(show_spinner=False)

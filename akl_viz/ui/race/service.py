@@ -64,7 +64,9 @@ class Race:
 
     def take(self, record: StepRecord) -> None:
         """Note one step."""
-        self.state, self.latest[record.loss] = "running", replace(record, detail=None)
+        # A page reads both while this runs: no state without its steps, and no dict that grows while it is read.
+        self.latest = self.latest | {record.loss: replace(record, detail=None)}
+        self.state = "running"
         if record.probe is not None:
             self.probes += 1
 
@@ -132,12 +134,15 @@ class RaceService:
         return {Path(config.data.text).name for config in configs}
 
     def find(self, name: str) -> Race | None:
-        """The active run of that name; asking for it counts as watching it."""
+        """The active run of that name; asking for it counts as watching it and those it waits for."""
         with self._lock:
-            found = next((race for race in self._races if race.name == name and race.active), None)
-        if found is not None:
-            found.seen = time.monotonic()
-        return found
+            line = [race for race in self._races if race.active]
+            place = next((place for place, race in enumerate(line) if race.name == name), None)
+            if place is None:
+                return None
+            for race in line[: place + 1]:
+                race.seen = time.monotonic()
+            return line[place]
 
     def ended(self, name: str) -> Race | None:
         """The run of that name that ended last on this server, for its message."""
@@ -185,7 +190,7 @@ class RaceService:
                 while not (waiting := [race for race in self._races if race.active]):
                     self._work.wait()
                 race = waiting[0]
-                race.state = "preparing"
+                race.state, race.seen = "preparing", time.monotonic()
             self._go(race)
 
     def _go(self, race: Race) -> None:
@@ -226,7 +231,10 @@ class RaceService:
         while True:
             time.sleep(WATCH_EVERY)
             for race in self.active():
-                if time.monotonic() - race.seen > UNWATCHED_SECONDS and not race.control.stopping:
+                # One that waits in the line costs nothing.
+                if race.state == "queued" or race.control.stopping:
+                    continue
+                if time.monotonic() - race.seen > UNWATCHED_SECONDS:
                     self.stop(race, UNWATCHED)
 
 

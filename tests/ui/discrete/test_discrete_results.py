@@ -114,11 +114,14 @@ def test_another_seed_is_drawn_as_it_was_trained_among_the_others(monkeypatch):
     whole = computed(config)
     jobs.keep(Asked(config, 0.5, 7), whole)
     trained, train = [], results._trained
-    monkeypatch.setattr(results, "_trained", lambda config, job: trained.append(config.runs) or train(config, job))
+    monkeypatch.setattr(
+        results, "_trained", lambda config, job: trained.append((config.runs, job)) or train(config, job)
+    )
     job = jobs.start(Asked(config, 0.5, 9), "one")
     assert job.wait(PATIENCE)
     found = job.outcome()
-    assert trained == [2]
+    # With the job, so that its progress is told and it can be stopped.
+    assert trained == [(2, job)]
     assert found.runs is whole.runs
     assert np.abs(found.codes.astype(int) - computed(config, seed=9).codes.astype(int)).max() == 0
     third = replace(config, seeds=1, first_seed=9)
