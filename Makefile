@@ -35,10 +35,10 @@ test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q -n 2 --durations=25 -m "not browser"
-	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25 -m browser
+	$(PY) -m pytest -q -rs -n 2 --dist loadfile --durations=25 -m browser
 
 browser: $(STAMP) ## the browser tests only
-	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25 -m browser
+	$(PY) -m pytest -q -rs -n 2 --dist loadfile --durations=25 -m browser
 
 data: $(STAMP) ## rebuild data/ from its sources (about one and a half CPU-hours)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-data.txt

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, sync_playwright
 
 from benchmarks.browser import FLAGS, NO_CHROMIUM, ROOT, find_chromium, server
 
@@ -108,6 +108,14 @@ def settled(page: Page) -> None:
         timeout=SETTLE_MS,
     )
     assert page.get_by_test_id("stException").count() == 0
+
+
+def saved(page: Page, button: Locator, target: Path) -> None:
+    """Press an export and keep its file. A script that still runs is about to put another button in its place."""
+    settled(page)
+    with page.expect_download(timeout=SETTLE_MS) as waiting:
+        button.click()
+    waiting.value.save_as(target)
 
 
 @contextmanager

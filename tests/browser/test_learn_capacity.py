@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from tests.browser_fixtures import settled
+from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -40,9 +40,7 @@ def shown_command(page):
 
 
 def downloaded(page, name, target):
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=name).click()
-    waiting.value.save_as(target)
+    saved(page, page.get_by_role("button", name=name), target)
     with target.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

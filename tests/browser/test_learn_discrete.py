@@ -22,6 +22,7 @@ from tests.browser.discrete import (
     shown_command,
     step_of,
 )
+from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -159,13 +160,12 @@ def test_a_hostile_address_opens_the_default(app, open_page):
 
 def test_the_curves_come_as_csv(app, open_page, command, tmp_path):
     page = opened(open_page, app, SMALL)
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Curves, CSV").click()
+    saved(page, page.get_by_role("button", name="Curves, CSV"), tmp_path / "shown.csv")
     words = [word for word in shown_command(page) if word != "--json"]
     command([*words, "--csv", str(tmp_path / "out.csv")])
     ours, theirs = (
         list(csv.DictReader(path.read_text("utf-8").splitlines()))
-        for path in (download.value.path(), tmp_path / "out.csv")
+        for path in (tmp_path / "shown.csv", tmp_path / "out.csv")
     )
     assert len(ours) == 2 * 6 * 41
     assert [row["loss"] for row in ours] == [row["loss"] for row in theirs]

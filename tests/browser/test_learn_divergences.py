@@ -9,6 +9,7 @@ import pytest
 from akl_viz.divergences import DIVERGENCES
 from tests.browser.shown_command import printed
 from tests.browser.small_vocabulary import PATIENCE_MS, answered, opened, pull, shown, shown_commands, slider
+from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -218,10 +219,8 @@ def test_the_tables_hold_what_the_command_prints(app, open_page, tmp_path):
     document = json.loads(printed(words))
     tables = {}
     for name in ("Divergences, CSV", "Tokens, CSV"):
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name=name).click()
         target = tmp_path / "table.csv"
-        waiting.value.save_as(target)
+        saved(page, page.get_by_role("button", name=name), target)
         with target.open(encoding="utf-8", newline="") as file:
             tables[name] = list(csv.DictReader(file))
     for row, expected in zip(tables["Divergences, CSV"], document["losses"], strict=True):

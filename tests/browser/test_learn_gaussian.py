@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tests.browser.shown_command import printed
-from tests.browser_fixtures import settled
+from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -184,9 +184,7 @@ def test_parts_are_added_and_removed_and_the_file_holds_both_grids(app, open_pag
     page.get_by_role("button", name="Remove part 1").click()
     answered(page)
     assert page.locator(".grip.mean").count() == 2
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Optima, CSV").click()
-    waiting.value.save_as(tmp_path / "optima.csv")
+    saved(page, page.get_by_role("button", name="Optima, CSV"), tmp_path / "optima.csv")
     with (tmp_path / "optima.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["grid"] for row in rows} == {"paper", "wide"}

@@ -8,7 +8,7 @@ import statistics
 import pytest
 
 from tests.browser.shown_command import printed
-from tests.browser_fixtures import settled
+from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -186,9 +186,7 @@ def test_the_depth_and_the_weight_change_the_sentences(app, open_page, tmp_path)
     page.keyboard.press("ArrowRight")
     page.get_by_text("for w = 0.55, φ rises at every point drawn").wait_for(timeout=PATIENCE_MS)
     page.wait_for_url("**w=0.55*")
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").first.click()
-    waiting.value.save_as(tmp_path / "phi.csv")
+    saved(page, page.get_by_role("button", name="CSV").first, tmp_path / "phi.csv")
     with (tmp_path / "phi.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     (words,) = commands(page, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from akl_viz.analysis.export import cell_text
 from akl_viz.ui.permalink import pack_text
-from tests.browser_fixtures import settled
+from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -233,10 +233,8 @@ def test_a_text_beyond_the_context_is_cut_and_the_page_says_where(app, open_page
 def test_the_csv_holds_what_the_command_prints(app, open_page, command, tmp_path):
     page = opened(open_page, app)
     trace = json.loads(command(shown_command(page)))
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="CSV").click()
     target = tmp_path / "tokens.csv"
-    waiting.value.save_as(target)
+    saved(page, page.get_by_role("button", name="CSV"), target)
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert "".join(cell_text(row["text"]) for row in rows) == "".join(row["text"] for row in trace["tokens"])
@@ -248,10 +246,8 @@ def test_the_csv_holds_what_the_command_prints(app, open_page, command, tmp_path
 
 def test_the_html_export_opens_by_itself(app, open_page, tmp_path):
     page = opened(open_page, app)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="HTML page").click()
     target = tmp_path / "tokens.html"
-    waiting.value.save_as(target)
+    saved(page, page.get_by_role("button", name="HTML page"), target)
     alone = open_page(target.as_uri(), fresh=True)
     alone.wait_for_selector(".strip .t")
     assert alone.locator(".strip .t").count() == page.locator(".strip .t").count()
