@@ -19,6 +19,7 @@ NAMES = (
     "distill_cost",
     "race_evidence",
     "toys_cost",
+    "learn_pages",
 )
 
 

@@ -93,7 +93,10 @@ def measured() -> str:
 
 
 def _figure(value: str, unit: str) -> str:
-    return f"{100.0 * float(value):.3g}%" if unit == "share" else f"{float(value):.3g} {unit}"
+    number = float(value)
+    if unit == "share":
+        return f"{100.0 * number:.3g}%"
+    return f"{number:,.0f} {unit}" if 1000.0 <= number < 1e6 else f"{number:.3g} {unit}"
 
 
 def licences() -> str:
