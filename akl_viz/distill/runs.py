@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
@@ -196,7 +197,8 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     if not path.exists():
         return empty_history()
     try:
-        frame = pd.read_parquet(path).astype(empty_history().dtypes.to_dict())
+        # Read at once: pyarrow opens a path twice, and a run that goes on may have replaced the file in between.
+        frame = pd.read_parquet(io.BytesIO(path.read_bytes())).astype(empty_history().dtypes.to_dict())
         return frame[[*HISTORY_COLUMNS, *(name for name in frame.columns if name not in HISTORY_COLUMNS)]]
     except Exception as error:
         raise InvalidInput(f"{path} is no history of a run: it is damaged, or was not written by AKL Viz.") from error

@@ -50,6 +50,28 @@ def test_a_broken_history_or_probe_is_named(copied):
         open_run(copied).detail("akl", 4)
 
 
+def test_a_history_is_read_whole_while_a_run_replaces_it(tmp_path, copied):
+    """As a page that polls does: of 300 such readings about 100 failed when the file was opened by its path."""
+    whole = open_run(copied).history()
+    whole.head(1).to_parquet(tmp_path / "short")
+    contents = [(tmp_path / "short").read_bytes(), (copied / runs.HISTORY_FILE).read_bytes()]
+    stop = threading.Event()
+
+    def replace():
+        while not stop.is_set():
+            for content in contents:
+                atomic.write_bytes(copied / runs.HISTORY_FILE, content)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        lengths = {len(runs.read_history(copied)) for _ in range(200)}
+    finally:
+        stop.set()
+        writer.join()
+    assert lengths <= {1, len(whole)}
+
+
 def test_a_pickle_in_a_probe_is_never_read(copied):
     np.savez(copied / "probes" / "akl" / "step-000005.npz", meta=np.array({"a": 1}, dtype=object))
     with pytest.raises(InvalidInput, match="cannot be read"):
