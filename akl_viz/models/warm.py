@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+from functools import cache
 
 _LOCK = threading.Lock()
 
@@ -11,10 +13,19 @@ _LOCK = threading.Lock()
 def import_libraries() -> None:
     """Import torch and transformers' model classes, one thread at a time: two at once see half-made modules."""
     with _LOCK:
-        import transformers
+        _import()
 
-        # transformers imports a class when it is first asked for; ask now rather than under a user's first click.
-        _ = transformers.AutoModelForCausalLM, transformers.LlamaForCausalLM, transformers.AutoTokenizer
+
+@cache
+def _import() -> None:
+    import transformers
+
+    # transformers imports a class when it is first asked for; ask now rather than under a user's first click.
+    _ = transformers.AutoModelForCausalLM, transformers.LlamaForCausalLM, transformers.AutoTokenizer
+    # Streamlit collects garbage after every run of a script, polls included, and holds the interpreter meanwhile. Over
+    # the half million objects of these libraries that takes 0.2 s, which a training in another thread waits for too.
+    gc.collect()
+    gc.freeze()
 
 
 def leave_a_core() -> None:
