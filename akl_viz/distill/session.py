@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from akl_viz.distill import toy_language
-from akl_viz.distill.config import TOY_TEXT, DistillConfig
+from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
 from akl_viz.distill.control import Control
 from akl_viz.distill.corpus import Corpus, load_corpus
 from akl_viz.distill.lane import Lane
@@ -113,11 +113,14 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
 
     Raises:
         InvalidInput: the text cannot be used, or models or text are not those the run was started with.
-        CheckpointUnavailable: a model cannot be loaded.
+        CheckpointUnavailable: a model cannot be loaded, or the text lies where the policy lets nothing be read.
         Cancelled: the run was stopped meanwhile.
     """
     config, processes = plan.config, plan.processes
     check = processes.between(control.check)
+    if config.data.text not in (BUNDLED_TEXT, TOY_TEXT):
+        # A run.json may come from anywhere: to resume it reads no file that could not be chosen.
+        policy.check_path(Path(config.data.text))
 
     def told(share: float, sentence: str) -> None:
         check()

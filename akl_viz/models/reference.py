@@ -114,7 +114,7 @@ class Policy:
             places = " or ".join(str(root) for root in self.roots)
             raise CheckpointUnavailable(
                 f"{_cut(str(path))} lies outside the folders this app may read ({places}): "
-                f"move the checkpoint there, or start the app with {ROOTS_VARIABLE} set to its folder."
+                f"move it there, or start the app with {ROOTS_VARIABLE} set to its folder."
             )
         try:
             resolved.exists()

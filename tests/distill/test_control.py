@@ -9,7 +9,8 @@ import torch
 
 from akl_viz.distill import Control, DistillConfig, Diverged, OptimiserConfig, ProbeConfig, distill, lane, open_run
 from akl_viz.distill.toy_language import toy_checkpoint
-from akl_viz.errors import Cancelled, InvalidInput
+from akl_viz.errors import Cancelled, CheckpointUnavailable, InvalidInput
+from akl_viz.models import Policy
 from tests.distill.conftest import PROBE, TOY, digests, numbers, run, toy
 
 
@@ -24,6 +25,15 @@ def test_a_run_that_diverges_says_so_and_keeps_its_last_good_checkpoint(tmp_path
         from akl_viz.models import load_checkpoint
 
         load_checkpoint(str(folder))
+
+
+def test_a_text_outside_the_policys_folders_is_not_read(tmp_path):
+    text = tmp_path / "words.txt"
+    text.write_text("it is a truth universally acknowledged " * 100)
+    config = toy(text=str(text))
+    with pytest.raises(CheckpointUnavailable, match=r"words\.txt lies outside the folders this app may read"):
+        list(distill(config, tmp_path / "run", policy=Policy(roots=(tmp_path / "allowed",))))
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("source", "every"), [("text", 1), ("student", 100)])

@@ -116,7 +116,7 @@ def test_path_outside_the_roots(tmp_path):
     policy = Policy(roots=(tmp_path / "in",))
     assert refused("/etc", policy) == (
         f"/etc lies outside the folders this app may read ({tmp_path / 'in'}): "
-        "move the checkpoint there, or start the app with AKL_VIZ_ROOTS set to its folder."
+        "move it there, or start the app with AKL_VIZ_ROOTS set to its folder."
     )
 
 
