@@ -82,7 +82,10 @@ def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor, weight_rev
 
 
 def mixture_gradient(pair: Pair, weight_forward: Tensor, weight_reverse: Tensor) -> Tensor:
-    """(..., V) weight_forward (q - p) + weight_reverse q (log(q/p) - KL(S‖T)), weights (...) held constant."""
+    """(..., V) weight_forward (q - p) + weight_reverse q (log(q/p) - KL(S‖T)), weights (...) held constant.
+
+    With buffers it stands in their memory until the next call on the same pair, whatever that one's weights.
+    """
     forward, reverse = weight_forward.unsqueeze(-1), weight_reverse.unsqueeze(-1)
     if not pair.full_support:
         return torch.addcmul(forward_gradient(pair) * forward, reverse_gradient(pair), reverse)

@@ -82,10 +82,7 @@ class Waiting(Generic[Key, T]):
         outcome = self.outcome(followed)
         if not isinstance(outcome, str):
             return outcome
-        if followed.stopped:
-            st.info(plain(outcome), icon=":material/stop_circle:")
-        else:
-            st.error(plain(outcome), icon=":material/error:")
+        self.say(followed, outcome)
         if st.button("Run it again" if followed.stopped else "Try again", key=f"{self.page}.retry"):
             self.leave()
             st.rerun()
@@ -107,6 +104,14 @@ class Waiting(Generic[Key, T]):
             _progress(self, followed)
             return None
         return followed.job.outcome()
+
+    @staticmethod
+    def say(followed: Followed[Key, T], sentence: str) -> None:
+        """Show why there is no result: a person's own Stop is no error."""
+        if followed.stopped:
+            st.info(plain(sentence), icon=":material/stop_circle:")
+        else:
+            st.error(plain(sentence), icon=":material/error:")
 
     def leave(self) -> None:
         """Stop waiting."""

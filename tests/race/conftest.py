@@ -5,7 +5,7 @@ import time
 import pytest
 
 from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig
-from akl_viz.ui.race.service import RaceService
+from akl_viz.ui.race.service import RaceService, service
 
 DEADLINE_S = 120
 
@@ -24,11 +24,20 @@ def toy_config(steps=4, losses=("forward_kl", "reverse_kl"), **changes):
 
 @pytest.fixture
 def races(tmp_path):
-    service = RaceService(tmp_path / "runs")
-    yield service
-    for race in service.active():
-        service.stop(race)
-    wait_for(lambda: not service.active())
+    found = RaceService(tmp_path / "runs")
+    yield found
+    for race in found.active():
+        found.stop(race)
+    wait_for(lambda: not found.active())
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """The folder of the page's own service."""
+    monkeypatch.setenv("AKL_VIZ_RUNS", str(tmp_path))
+    service.clear()
+    yield tmp_path
+    service.clear()
 
 
 def wait_for(condition):

@@ -1,6 +1,5 @@
 """A run's name comes from an address: nothing in it reaches the page as Markdown, and a stop says what is left."""
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from akl_viz.cli.distill import _way_on
@@ -17,17 +16,7 @@ def _page():
     show(st.session_state["name"])
 
 
-@pytest.fixture
-def runs(tmp_path, monkeypatch):
-    from akl_viz.ui.race.service import service
-
-    monkeypatch.setenv("AKL_VIZ_RUNS", str(tmp_path))
-    service.clear()
-    yield tmp_path
-    service.clear()
-
-
-def test_a_name_from_an_address_is_no_markdown(runs):
+def test_a_name_from_an_address_is_no_markdown(root):
     page = AppTest.from_function(_page, default_timeout=60)
     page.session_state["name"] = HOSTILE
     page.run()

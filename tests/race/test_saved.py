@@ -28,14 +28,6 @@ def _page():
         saved._actions(run, None)
 
 
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    monkeypatch.setenv("AKL_VIZ_RUNS", str(tmp_path))
-    service.clear()
-    yield tmp_path
-    service.clear()
-
-
 def shown(name):
     page = AppTest.from_function(_page, default_timeout=60)
     page.session_state["name"] = name

@@ -53,10 +53,7 @@ def _run(config: LowRankConfig) -> LowRankResult | None:
     outcome = _RUNS.outcome(_RUNS.follow(config))
     if not isinstance(outcome, str):
         return outcome
-    if followed.stopped:
-        st.info(plain(outcome), icon=":material/stop_circle:")
-    else:
-        st.error(plain(outcome), icon=":material/error:")
+    _RUNS.say(followed, outcome)
     _offer(config)
     return None
 

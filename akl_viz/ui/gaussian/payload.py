@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from akl_viz.metrics import loss_name
 from akl_viz.ui.components.payload import pack
 from akl_viz.ui.gaussian.state import GRIDS, MEANS, MOST_PARTS, PRESETS, SDS, WEIGHTS, State
-from akl_viz.ui.gaussian.verdict import DIRECTIONS, failures, places, sentence
+from akl_viz.ui.gaussian.verdict import failures, places, sentence
 
 if TYPE_CHECKING:
     from akl_viz.toys import GaussianFits, Optimum
@@ -66,7 +67,7 @@ def packed(fits: Mapping[str, GaussianFits], grids: Sequence[str]) -> dict[str, 
         "losses": [
             {
                 "key": loss,
-                "direction": DIRECTIONS[loss],
+                "direction": loss_name(loss),
                 "failed": len(drawn.failed(loss)),
                 "optima": [
                     _listed(drawn, loss, one, parts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from akl_viz.metrics import loss_name
 from akl_viz.records import FloatArray
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 REACH = 2.0
 """A student covers a part if the part's mean lies within so many of the student's standard deviations."""
 REVERSE = "reverse_kl"
-DIRECTIONS = {"forward_kl": "KL(T‖S)", REVERSE: "KL(S‖T)"}
 
 
 def covered(means: FloatArray, mean: FloatArray, covariance: FloatArray) -> tuple[int, ...]:
@@ -43,7 +43,7 @@ def sentence(fits: GaussianFits) -> str:
     """Where the global optimum of KL(S‖T) lies, and the best optimum of the other kind. Values in nats."""
     found = places(fits, REVERSE)
     if not found:
-        return f"No start led to a minimum of {DIRECTIONS[REVERSE]} here."
+        return f"No start led to a minimum of {loss_name(REVERSE)} here."
     optima, parts = fits.optima[REVERSE], len(fits.config.target.means)
     kind = _kind(found[0], parts)
     told = f"The global optimum of KL(S‖T) {kind}: {optima[0].value:.3f} nats at {_at(fits, 0)}."
@@ -61,7 +61,7 @@ def failures(fits: GaussianFits) -> str:
     told = []
     for loss in fits.optima:
         if failed := len(fits.failed(loss)):
-            told.append(f"{failed} of {fits.config.starts} of {DIRECTIONS[loss]}")
+            told.append(f"{failed} of {fits.config.starts} of {loss_name(loss)}")
     return f"Failed starts, which ended on a saddle or ran off: {', '.join(told)}." if told else ""
 
 
