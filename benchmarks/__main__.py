@@ -20,6 +20,7 @@ NAMES = (
     "race_evidence",
     "toys_cost",
     "learn_pages",
+    "race_page",
 )
 
 

@@ -1,7 +1,8 @@
 """What a page that watches costs a run, and what a run costs a page.
 
-The same configuration runs in turns in the app, with a browser on the race page, and in `akl-viz distill`. A run's own
-history says how many tokens it trained on in how many seconds, measurements and checkpoints not counted. Then a run of
+The same configuration runs in turns in the app, with a browser on the race page, and in `akl-viz distill`, on as many
+threads: the app leaves a core for its pages. The command on all cores is recorded beside them. A run's own history says
+how many tokens it trained on in how many seconds, measurements and checkpoints not counted. Then a run of
 the default pair goes on in one tab: how long from Stop to the page saying so, and, on the learn pages in another tab,
 from a key on a slider to the frame with the numbers of the server's answer.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -61,11 +63,11 @@ def speed(folder: Path) -> float:
     return float(last["tokens"].sum() / last["seconds"].sum())
 
 
-def from_the_shell(root: Path, number: int) -> float:
+def from_the_shell(folder: Path, threads: int) -> float:
     """One run without any page."""
-    folder = root / f"shell-{number}"
     words = shlex.split(command_of(CONFIG, folder))[1:]
-    subprocess.run([sys.executable, "-m", "akl_viz", *words], check=True, capture_output=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    subprocess.run([sys.executable, "-m", "akl_viz", *words], check=True, capture_output=True, env=environment)
     return speed(folder)
 
 
@@ -122,7 +124,9 @@ def answer_times(page: Page, other: Page, address: str, learn: str, count: int) 
 def run(*, quick: bool) -> bool:
     """Measure and record; whether every bar is met."""
     count = QUICK_REPEATS if quick else REPEATS
-    watched, alone = [], []
+    cores = os.cpu_count() or 1
+    threads = max(1, cores - 1)
+    watched, alone, spread = [], [], []
     with tempfile.TemporaryDirectory() as folder, fresh_browser() as (browser, version):
         root = Path(folder) / "runs"
         with server(environment={"AKL_VIZ_RUNS": str(root)}) as app:
@@ -133,7 +137,8 @@ def run(*, quick: bool) -> bool:
                 before = known(root)
                 page.get_by_role("button", name="Start", exact=True).click(timeout=PATIENCE_MS)
                 watched.append(speed(ended(root, before)))
-                alone.append(from_the_shell(Path(folder), number))
+                alone.append(from_the_shell(Path(folder) / f"alone-{number}", threads))
+                spread.append(from_the_shell(Path(folder) / f"spread-{number}", cores))
             stops = stop_times(page, app.address, count)
             other = browser.new_page()
             answers = {
@@ -141,10 +146,12 @@ def run(*, quick: bool) -> bool:
                 for learn in SLIDERS
             }
     ratios = [mine / other for mine, other in zip(alone, watched, strict=True)]
+    on = f"threads: {threads}"
     results = [
-        Result.of("time per token, page open / command alone", ratios, "ratio", bar=PAGE_BAR),
-        Result.of("tokens per second, page open", watched, "1/s"),
-        Result.of("tokens per second, command alone", alone, "1/s"),
+        Result.of("time per token, page open / command alone", ratios, "ratio", bar=PAGE_BAR, note=on),
+        Result.of("tokens per second, page open", watched, "1/s", note=on),
+        Result.of("tokens per second, command alone", alone, "1/s", note=on),
+        Result.of("tokens per second, command on all cores", spread, "1/s", note=f"{cores} threads"),
         Result.of("stop pressed to stop shown", stops, "ms", bar=STOP_BAR_MS),
         *(
             Result.of(f"slider of learn/{learn} during a run to its numbers", times, "ms", bar=ANSWER_BAR_MS)
