@@ -7,7 +7,7 @@ PORT ?= 8501
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test check fast browser data docs bench screenshots smollm2 clean
+.PHONY: help setup app test types every-test check browser data docs bench screenshots smollm2 clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,8 +17,10 @@ setup: $(STAMP) ## make the virtual environment with the pinned packages
 $(STAMP): requirements.txt requirements-dev.txt pyproject.toml hatch_build.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AKL Viz needs Python 3.11 or newer; set PYTHON=/path/to/python3.11." >&2; exit 2; }
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# What pip would do on one core. A package may hold files for other versions of Python.
+	-@$(PY) -m compileall -qq -j 0 $(VENV)/lib
 	@touch $@
 
 app: $(STAMP) ## start the app on 127.0.0.1 (PORT=8501)
@@ -33,12 +35,17 @@ check: $(STAMP) ## the fast gate: format, lint, types, layers, fast tests
 test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	@$(MAKE) --no-print-directory -j 2 types every-test
+
+types: $(STAMP)
 	$(PY) -m mypy
-	$(PY) -m pytest -q -n 2 --durations=25 -m "not browser"
-	$(PY) -m pytest -q -rs -n 2 --dist loadfile --durations=25 -m browser
+
+# Three workers on two cores: one of them mostly waits for a page.
+every-test: $(STAMP)
+	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25
 
 browser: $(STAMP) ## the browser tests only
-	$(PY) -m pytest -q -rs -n 2 --dist loadfile --durations=25 -m browser
+	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25 -m browser
 
 data: $(STAMP) ## rebuild data/ from its sources (about one and a half CPU-hours)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-data.txt

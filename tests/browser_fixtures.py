@@ -28,6 +28,10 @@ STREAMLIT_RUN = (
 PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
 """On a deep link Streamlit's script first asks below the page's own path, which gives a 404, then at the root."""
 SETTLE_MS = 45_000
+ONE_PROCESS = "--process-per-site"
+"""All pages of the app in one process of the browser: what it compiled of Streamlit's scripts serves the next page."""
+KEEPS_PROCESS = "/_stcore/health"
+"""A page of one word; while it is open, the browser's process of the site lives on between two tests."""
 
 
 @cache
@@ -35,7 +39,7 @@ def _launched() -> Browser:
     """One browser for the whole test run: Playwright's synchronous interface can be started only once."""
     playwright = sync_playwright().start()
     atexit.register(playwright.stop)
-    return playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=list(FLAGS))
+    return playwright.chromium.launch(executable_path=find_chromium(), headless=True, args=[*FLAGS, ONE_PROCESS])
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +54,14 @@ def browser() -> Browser:
 def _shared_context() -> BrowserContext:
     """One profile for all ordinary pages, so that Streamlit's own scripts are fetched once."""
     return _launched().new_context(viewport={"width": 1400, "height": 1000})
+
+
+@cache
+def _kept(origin: str) -> Page:
+    """A page of this server that stays open."""
+    page = _shared_context().new_page()
+    page.goto(origin + KEEPS_PROCESS)
+    return page
 
 
 class Watch:
@@ -76,17 +88,28 @@ class Watch:
 
 @pytest.fixture
 def open_page(browser):
-    """Open a page: `open_page(url, scheme="light", size=(1400, 1000), fresh=False)`; fails at the end on any problem.
+    """Open a page: `open_page(url, scheme="light", size=(1400, 1000), fresh=False, motion=False)`.
 
-    `fresh=True` opens it in a profile of its own, as another person would.
+    Fails at the end on any problem of any page. `fresh=True` opens one in a profile of its own, as another person
+    would. Pages ask for no motion, which draws a fifth less of them, except where `motion=True`.
     """
     opened: list[tuple[Page, Watch, BrowserContext | None]] = []
 
-    def open_one(url: str, *, scheme: str = "light", size: tuple[int, int] = (1400, 1000), fresh: bool = False) -> Page:
+    def open_one(
+        url: str,
+        *,
+        scheme: str = "light",
+        size: tuple[int, int] = (1400, 1000),
+        fresh: bool = False,
+        motion: bool = False,
+    ) -> Page:
+        parts = urlsplit(url)
+        if parts.scheme == "http":
+            _kept(f"http://{parts.netloc}")
         context = browser.new_context() if fresh else None
         page = (context or _shared_context()).new_page()
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.emulate_media(color_scheme=scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="no-preference" if motion else "reduce")
         watch = Watch(page)
         page.watch = watch
         opened.append((page, watch, context))

@@ -67,7 +67,9 @@ def run_toy(arguments: argparse.Namespace) -> None:
     result: Result = arguments.experiment(arguments)
     document = json.dumps(result.document, ensure_ascii=False, allow_nan=False)
     if arguments.csv is not None:
-        _write(arguments.csv, result.table.to_csv(index=False, lineterminator="\n"))
+        from akl_viz.analysis.export import table_csv
+
+        _write(arguments.csv, table_csv(result.table))
     if arguments.out is not None:
         _write(arguments.out, document + "\n")
     if arguments.json:

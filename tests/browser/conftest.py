@@ -1,12 +1,11 @@
 """The real app on a server of its own, started the way `make app` starts it."""
 
 import os
-import subprocess
 import sys
 
 import pytest
 
-from tests.browser_fixtures import ROOT, browser, open_page, running
+from tests.browser_fixtures import browser, open_page, running
 
 __all__ = ["app", "browser", "open_page"]
 
@@ -24,22 +23,3 @@ def app(browser, roots, tmp_path_factory):
     environment = {**os.environ, "AKL_VIZ_ROOTS": str(roots), "HF_HUB_OFFLINE": "1"}
     with running([sys.executable, "-m", "akl_viz", "app"], log, environment) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def command():
-    """Run the shown command and return what it prints."""
-
-    def run(words: list[str]) -> str:
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "akl_viz", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment,
-        )
-        return done.stdout
-
-    return run

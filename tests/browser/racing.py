@@ -7,6 +7,8 @@ import sys
 from contextlib import ExitStack
 from urllib.parse import urlencode
 
+from playwright.sync_api import TimeoutError
+
 from akl_viz.ui.permalink import pack_text
 from tests.browser_fixtures import running, settled
 
@@ -80,6 +82,18 @@ def choose_toy(page, steps):
     page.get_by_role("radio", name="Toy language").click()
     settled(page)
     set_steps(page, steps)
+
+
+def unfold(page, box):
+    """Open the list of a box; one that the page draws anew just then is folded again."""
+    for _ in range(5):
+        box.press("ArrowDown")
+        try:
+            page.get_by_role("option").first.wait_for(timeout=PATIENCE_MS / 10)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError("the list does not open")
 
 
 def step_of(page):

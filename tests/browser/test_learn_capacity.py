@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from tests.browser.shown_command import printed
 from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -55,22 +56,22 @@ def check_against(rows, document):
             assert float(row[field]) == pytest.approx(one[field][place], rel=SAME, abs=SAME)
 
 
-def test_the_stored_result_is_that_of_the_command(app, open_page, command, tmp_path):
+def test_the_stored_result_is_that_of_the_command(app, open_page, tmp_path):
     page = opened(open_page, app)
     assert page.locator(".js-plotly-plot").count() == 7
-    document = json.loads(command(shown_command(page)))
+    document = json.loads(printed(shown_command(page)))
     rows = downloaded(page, "Seeds, CSV", tmp_path / "seeds.csv")
     check_against(rows, document)
     for finding in document["findings"][:3]:
         assert page.get_by_text(finding["sentence"], exact=True).is_visible()
 
 
-def test_a_run_gives_the_numbers_of_its_command(app, open_page, command, tmp_path):
+def test_a_run_gives_the_numbers_of_its_command(app, open_page, tmp_path):
     page = opened(open_page, app, SMALL)
     page.get_by_text("Still shown: the stored result").wait_for()
     page.get_by_text("8 students over 64 contexts and 200 tokens, 20 steps each.").wait_for()
     run(page)
-    document = json.loads(command(shown_command(page)))
+    document = json.loads(printed(shown_command(page)))
     assert document["config"]["losses"] == ["forward_kl", "akl:mu=0.6"]
     check_against(downloaded(page, "Seeds, CSV", tmp_path / "own.csv"), document)
     again = opened(open_page, app, "?" + page.url.partition("?")[2], fresh=True)

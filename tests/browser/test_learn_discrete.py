@@ -22,29 +22,30 @@ from tests.browser.discrete import (
     shown_command,
     step_of,
 )
+from tests.browser.shown_command import printed
 from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_default_is_the_golden_table_and_the_command(app, open_page, command):
+def test_the_default_is_the_golden_table_and_the_command(app, open_page):
     page = opened(open_page, app)
     assert step_of(page) == 5
     assert shown(page, "tail_gap", 0) == pytest.approx(0.318, abs=5e-4)
     assert shown(page, "tail_gap", 1) == pytest.approx(0.602, abs=5e-4)
     words = shown_command(page)
     assert words == ["toy", "discrete", "--preset", "paper-longtail", "--json"]
-    document = json.loads(command(words))
+    document = json.loads(printed(words))
     for step in (5, 20, 300):
         scrub_to(page, step)
         check_against(page, document, step)
 
 
-def test_seeds_draw_bands_and_the_sentences_are_the_command_s(app, open_page, command):
+def test_seeds_draw_bands_and_the_sentences_are_the_command_s(app, open_page):
     page = opened(open_page, app, SMALL)
     assert page.locator("path.band").count() == 2 * 2
     assert page.get_by_text("median of 6 seeds; band: middle 90% of them").is_visible()
-    document = json.loads(command(shown_command(page)))
+    document = json.loads(printed(shown_command(page)))
     assert len(document["runs"]) == 2 * 6
     sentences = [one["sentence"] for one in document["first"]]
     assert len(sentences) == 2
@@ -54,9 +55,9 @@ def test_seeds_draw_bands_and_the_sentences_are_the_command_s(app, open_page, co
     check_against(page, document, step_of(page))
 
 
-def test_the_seed_of_the_animation_can_be_chosen_and_the_table_can_show_medians(app, open_page, command):
+def test_the_seed_of_the_animation_can_be_chosen_and_the_table_can_show_medians(app, open_page):
     page = opened(open_page, app, SMALL + "&seed=4")
-    document = json.loads(command(shown_command(page)))
+    document = json.loads(printed(shown_command(page)))
     page.get_by_text("seed 4, one of 6").wait_for(timeout=PATIENCE_MS)
     page.get_by_role("columnheader", name="loss, seed 4").wait_for()
     at_four = picture(page)
@@ -158,11 +159,11 @@ def test_a_hostile_address_opens_the_default(app, open_page):
     assert page.get_by_text("step 5 of 800").is_visible()
 
 
-def test_the_curves_come_as_csv(app, open_page, command, tmp_path):
+def test_the_curves_come_as_csv(app, open_page, tmp_path):
     page = opened(open_page, app, SMALL)
     saved(page, page.get_by_role("button", name="Curves, CSV"), tmp_path / "shown.csv")
     words = [word for word in shown_command(page) if word != "--json"]
-    command([*words, "--csv", str(tmp_path / "out.csv")])
+    printed([*words, "--csv", str(tmp_path / "out.csv")])
     ours, theirs = (
         list(csv.DictReader(path.read_text("utf-8").splitlines()))
         for path in (tmp_path / "shown.csv", tmp_path / "out.csv")

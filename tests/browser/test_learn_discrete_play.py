@@ -39,7 +39,7 @@ def test_scrubbing_moves_picture_numbers_and_cursors_without_the_server(app, ope
 
 
 def test_it_plays_and_pauses_and_the_frame_interval_is_measured(app, open_page, record_property):
-    page = opened(open_page, app)
+    page = opened(open_page, app, motion=True)
     page.get_by_role("button", name="Play").click()
     intervals, steps = root(page).evaluate(INTERVALS)
     assert steps == sorted(steps)
@@ -57,7 +57,7 @@ def test_it_plays_and_pauses_and_the_frame_interval_is_measured(app, open_page, 
 
 
 def test_it_plays_to_the_end_and_starts_again(app, open_page):
-    page = opened(open_page, app)
+    page = opened(open_page, app, motion=True)
     page.get_by_label("Steps per second").select_option("240")
     scrub_to(page, 700)
     page.get_by_role("button", name="Play").click()
@@ -69,7 +69,6 @@ def test_it_plays_to_the_end_and_starts_again(app, open_page):
 
 def test_with_reduced_motion_it_steps_from_picture_to_picture(app, open_page):
     page = opened(open_page, app)
-    page.emulate_media(reduced_motion="reduce")
     page.get_by_role("button", name="Play").click()
     seen = [step_of(page)]
     while len(seen) < 4:

@@ -41,14 +41,14 @@ def check_against(page, document, key):
             assert shown(page, f"head.{boundary}.{field}") == pytest.approx(head[name], rel=SAME, abs=SAME)
 
 
-def test_dragging_a_bar_changes_the_numbers_to_what_the_command_gives(app, open_page, command):
+def test_dragging_a_bar_changes_the_numbers_to_what_the_command_gives(app, open_page):
     page = opened(open_page, app)
     before = shown(page, "value.forward_kl")
     pull(page, "student", 1, 0.9)
     pull(page, "teacher", 6, 0.7)
     assert shown(page, "value.forward_kl") != before
     ((*words,),) = shown_commands(page)
-    document = json.loads(command(words))
+    document = json.loads(printed(words))
     assert [row["key"] for row in document["losses"]] == list(DIVERGENCES)
     for row in document["losses"]:
         assert shown(page, f"value.{row['key']}") == pytest.approx(float(row["value"]), rel=SAME, abs=SAME)

@@ -68,7 +68,7 @@ def check_against(page, document):
         assert page.locator(f"[data-optimum^='{run['loss']}.']").count() == len(run["optima"])
 
 
-def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page, command):
+def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page):
     page = opened(open_page, app)
     before = shown(page, "value.reverse_kl.0")
     drag(page, grip(page, 0, "mean"), 60)
@@ -78,7 +78,7 @@ def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page, comma
     answered(page)
     assert shown(page, "value.reverse_kl.0") != before
     first, second = commands(page)
-    documents = [json.loads(command(first)), json.loads(printed(second))]
+    documents = [json.loads(printed(first)), json.loads(printed(second))]
     assert [document["grid"] for document in documents] == ["paper", "wide"]
     target = documents[0]["target"]
     assert target["means"][0][0] > 27
@@ -124,7 +124,7 @@ def test_the_keyboard_moves_the_grips(app, open_page):
 
 
 def test_the_fits_play_pause_and_scrub(app, open_page):
-    page = opened(open_page, app)
+    page = opened(open_page, app, motion=True)
     scrub, best = page.get_by_role("slider", name="Step"), shown(page, "best.reverse_kl")
     ways = page.locator(".way.reverse_kl")
     assert ways.count() == 24

@@ -79,14 +79,14 @@ def dragged(page, side, by):
     answered(page)
 
 
-def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_page, command):
+def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_page):
     page = opened(open_page, app)
     before = shown(page, "akl.tvd")
     dragged(page, "teacher", (90, -40))
     dragged(page, "start", (-30, 60))
     assert shown(page, "akl.tvd") != before
     (words,) = commands(page, 1)
-    runs = json.loads(command(words))["runs"]
+    runs = json.loads(printed(words))["runs"]
     assert [run["loss"] for run in runs] == ["forward_kl", "reverse_kl", "akl", "mixed_kl"]
     for step in (0, 5, 200):
         scrub_to(page, step)
@@ -134,7 +134,7 @@ def test_the_time_from_a_key_to_its_paths(app, open_page, record_property):
 
 
 def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):
-    page = opened(open_page, app)
+    page = opened(open_page, app, motion=True)
     start = shown(page, "forward_kl.tvd")
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(600)
@@ -147,7 +147,6 @@ def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):
 
 def test_without_motion_the_steps_come_one_still_picture_after_the_other(app, open_page):
     page = opened(open_page, app)
-    page.emulate_media(reduced_motion="reduce")
     scrub_to(page, 3)
     page.get_by_role("button", name="Play").click()
     scrub = page.get_by_role("slider", name="Step")

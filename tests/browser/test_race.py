@@ -16,8 +16,10 @@ from tests.browser.racing import (
     held_step,
     opened,
     says,
+    unfold,
     wait_for_step,
 )
+from tests.browser.shown_command import printed
 from tests.browser_fixtures import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -71,9 +73,9 @@ def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):
     races.restart()
     page = opened(open_page, races.address)
     says(page, "Saved runs")
-    page.get_by_role("combobox", name="Draw these runs").press("ArrowDown")
+    unfold(page, page.get_by_role("combobox", name="Draw these runs"))
     for name in known:
-        page.get_by_role("option", name=name, exact=True).wait_for(timeout=PATIENCE_MS)
+        page.get_by_role("option", name=name, exact=True).wait_for()
     page.keyboard.press("Escape")
     choose_toy(page, LONG)
     button(page, "Start").click()
@@ -91,7 +93,7 @@ def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):
 
 
 def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(races, open_page):
-    page = opened(open_page, races.address)
+    page = opened(open_page, races.address, motion=True)
     drawn = page.locator(".moment .bars > svg")
     last = drawn.get_attribute("data-step")
     places = page.locator(".moment .bars path.shape").first
@@ -105,7 +107,7 @@ def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(races, open_
     page.locator(".moment .bars > svg[data-step='40']").wait_for(timeout=PATIENCE_MS)
 
 
-def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(races, open_page, command):
+def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(races, open_page):
     page = opened(open_page, address_of(races, SHORT))
     page.get_by_text("Show the command").click()
     words = shlex.split(page.get_by_test_id("stCode").first.inner_text())
@@ -115,7 +117,7 @@ def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(race
     folder = races.runs()[-1]
     out = folder.parent / ".command"
     words[words.index("--out") + 1] = str(out)
-    command(words[1:])
+    printed(words[1:])
     compared = ["loss", "step", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
     shown, told = (open_run(place).history()[compared] for place in (folder, out))
     # The page leaves one core free: another number of threads adds in another order.

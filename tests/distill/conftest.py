@@ -5,7 +5,9 @@ import hashlib
 import multiprocessing
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -94,11 +96,8 @@ def gpt2_pair(tmp_path_factory) -> tuple[Path, Path, Path]:
 
 
 @pytest.fixture(scope="package")
-def children():
-    """Children of a server that has imported everything and has no threads: each starts at once.
-
-    A child runs the file of __main__ again, and Streamlit's AppTest leaves the file of its page there.
-    """
+def nursery():
+    """A server that has imported everything and has no threads: each child starts at once."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
@@ -109,11 +108,22 @@ def children():
             "tests.distill.conftest",
         ]
     )
-    main = sys.modules["__main__"]
-    file = main.__dict__.pop("__file__", None)
-    yield context
-    if file is not None:
-        main.__file__ = file
+    return context
+
+
+@contextmanager
+def no_file_of_main():
+    """A child runs the file of __main__ again, and Streamlit's AppTest leaves the file of its page there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+        yield
+
+
+@pytest.fixture
+def children(nursery):
+    """Where children are started."""
+    with no_file_of_main():
+        yield nursery
 
 
 @pytest.fixture(scope="package")

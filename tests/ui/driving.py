@@ -10,6 +10,13 @@ def opened(open_page, address, **options):
     return page
 
 
+def opened_alone(open_page, path):
+    """The inspector as a file of its own, which needs no server."""
+    page = open_page(path.as_uri())
+    page.wait_for_selector(".strip .t", timeout=45_000)
+    return page
+
+
 def token(page, i):
     return page.locator(f".strip .t[data-i='{i}']")
 

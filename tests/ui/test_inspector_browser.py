@@ -9,7 +9,7 @@ from akl_viz.metrics import METRICS
 from akl_viz.ui.inspector import standalone_html
 from akl_viz.ui.view import View
 from tests.browser_fixtures import settled
-from tests.ui.driving import away, opened, runs, state, token, value
+from tests.ui.driving import away, opened, opened_alone, runs, state, token, value
 from tests.ui.fabricated import EMOJI, IMAGE, INFINITE_AT, PASSAGE, fabricated, long_text
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -24,8 +24,16 @@ def trace():
     return fabricated()
 
 
-def test_a_click_pins_a_card_whose_numbers_are_those_of_the_trace(open_page, harness, trace):
-    page = opened(open_page, harness)
+@pytest.fixture(scope="module")
+def alone(trace, tmp_path_factory):
+    """The trace as a page of its own: what the inspector does without a server needs none to be tested."""
+    path = tmp_path_factory.mktemp("alone") / "trace.html"
+    path.write_text(standalone_html(trace, title="harness"), encoding="utf-8")
+    return path
+
+
+def test_a_click_pins_a_card_whose_numbers_are_those_of_the_trace(open_page, alone, trace):
+    page = opened_alone(open_page, alone)
     token(page, 24).click()
     away(page)
     card = page.locator(".slot .card[data-index='24'][data-pinned='true']")
@@ -37,8 +45,8 @@ def test_a_click_pins_a_card_whose_numbers_are_those_of_the_trace(open_page, har
         assert value(card, f"{model}_rank") == trace.columns[f"{model}_rank"][24]
 
 
-def test_contributions_on_a_card_sum_to_the_divergence_shown(open_page, harness, trace):
-    page = opened(open_page, harness)
+def test_contributions_on_a_card_sum_to_the_divergence_shown(open_page, alone, trace):
+    page = opened_alone(open_page, alone)
     page.locator(".slot [data-choice='terms']").click()
     card = page.locator(".slot .card")
     at = int(card.get_attribute("data-index"))
@@ -49,8 +57,8 @@ def test_contributions_on_a_card_sum_to_the_divergence_shown(open_page, harness,
         assert value(card, f"sum.{way}_kl") == trace.columns[f"{way}_kl"][at]
 
 
-def test_the_rest_bar_is_what_the_rows_leave_over(open_page, harness):
-    page = opened(open_page, harness)
+def test_the_rest_bar_is_what_the_rows_leave_over(open_page, alone):
+    page = opened_alone(open_page, alone)
     card = page.locator(".slot .card")
     for model in ("teacher", "student"):
         shown = [
@@ -93,8 +101,8 @@ def test_keys_move_pin_and_clear(open_page, harness):
     state(page, "pins=[]")
 
 
-def test_focus_is_visible(open_page, harness):
-    page = opened(open_page, harness)
+def test_focus_is_visible(open_page, alone):
+    page = opened_alone(open_page, alone)
     token(page, 0).focus()
     page.keyboard.press("ArrowRight")
     outline = token(page, 1).evaluate("node => getComputedStyle(node).outlineStyle")
@@ -116,8 +124,8 @@ def test_copying_the_strip_gives_the_text_back(open_page, harness):
     assert page.evaluate("() => navigator.clipboard.readText()") == PASSAGE
 
 
-def test_text_that_looks_like_html_stays_text(open_page, harness, trace):
-    page = opened(open_page, harness)
+def test_text_that_looks_like_html_stays_text(open_page, alone, trace):
+    page = opened_alone(open_page, alone)
     at = next(i for i, piece in enumerate(trace.pieces) if IMAGE in piece)
     token(page, at).click()
     assert IMAGE in token(page, at).text_content()
@@ -125,14 +133,14 @@ def test_text_that_looks_like_html_stays_text(open_page, harness, trace):
     assert page.title() == "harness"
 
 
-def test_a_split_character_shows_its_bytes_once(open_page, harness):
-    page = opened(open_page, harness)
+def test_a_split_character_shows_its_bytes_once(open_page, alone):
+    page = opened_alone(open_page, alone)
     shown = [item.text_content() for item in page.locator(".strip .t", has_text="⟨").all()]
     assert shown == [f"{EMOJI}⟨F0⟩", "⟨9F⟩", "⟨99⟩", "⟨82⟩"]
 
 
-def test_an_unscored_token_is_hatched_and_cannot_be_pinned(open_page, harness):
-    page = opened(open_page, harness)
+def test_an_unscored_token_is_hatched_and_cannot_be_pinned(open_page, alone):
+    page = opened_alone(open_page, alone)
     first = token(page, 0)
     assert "un" in first.get_attribute("class").split()
     assert "not scored" in first.get_attribute("aria-label")
@@ -140,8 +148,8 @@ def test_an_unscored_token_is_hatched_and_cannot_be_pinned(open_page, harness):
     assert first.get_attribute("aria-selected") == "false"
 
 
-def test_an_infinite_divergence_is_shown_as_infinite(open_page, harness):
-    page = opened(open_page, harness)
+def test_an_infinite_divergence_is_shown_as_infinite(open_page, alone):
+    page = opened_alone(open_page, alone)
     token(page, INFINITE_AT).click()
     cell = page.locator(f".slot .card[data-index='{INFINITE_AT}'] .facts [data-field='forward_kl']")
     assert (cell.inner_text(), cell.get_attribute("data-value")) == ("∞", "inf")
@@ -170,8 +178,8 @@ def test_a_metric_switch_recolours_2048_tokens_by_the_next_frame_and_builds_none
         settled(page)
 
 
-def test_a_click_shows_its_card_by_the_next_frame_before_the_server_could_answer(open_page, harness):
-    page = opened(open_page, harness)
+def test_a_click_shows_its_card_by_the_next_frame_before_the_server_could_answer(open_page, alone):
+    page = opened_alone(open_page, alone)
     for i in (10, 30, 50):
         shown = token(page, i).evaluate(
             """async (node, i) => {
@@ -218,8 +226,8 @@ def pins_of_the_other_trace():
     return [int(np.where(np.isfinite(other.columns["akl"]), other.columns["akl"], -np.inf).argmax())]
 
 
-def test_the_chart_and_the_strip_point_at_the_same_token(open_page, harness, trace):
-    page = opened(open_page, harness)
+def test_the_chart_and_the_strip_point_at_the_same_token(open_page, alone, trace):
+    page = opened_alone(open_page, alone)
     chart = page.locator(".gaps")
     chart.scroll_into_view_if_needed()
     box = chart.bounding_box()
@@ -233,8 +241,8 @@ def test_the_chart_and_the_strip_point_at_the_same_token(open_page, harness, tra
     assert token(page, at).get_attribute("aria-selected") == "true"
 
 
-def test_the_chart_saves_as_a_picture_that_needs_no_style_sheet(open_page, harness, tmp_path):
-    page = opened(open_page, harness)
+def test_the_chart_saves_as_a_picture_that_needs_no_style_sheet(open_page, alone, tmp_path):
+    page = opened_alone(open_page, alone)
     with page.expect_download() as download:
         page.locator("[data-control='save-svg']").click()
     path = tmp_path / "gaps.svg"
@@ -272,8 +280,8 @@ def test_a_text_of_several_pages_turns(open_page, tmp_path):
     assert value(page.locator(".slot .card"), "akl") == long.columns["akl"][2090]
 
 
-def test_every_metric_of_the_table_can_be_chosen(open_page, harness, trace):
-    page = opened(open_page, harness)
+def test_every_metric_of_the_table_can_be_chosen(open_page, alone, trace):
+    page = opened_alone(open_page, alone)
     keys = page.locator("[data-control='metric'] option").evaluate_all("options => options.map(o => o.value)")
     assert keys == list(METRICS)
     assert page.get_by_role("combobox", name="Colour by").count() == 1

@@ -46,15 +46,18 @@ def contrast(text, fill, paper):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("width", [360, 800, 1400])
-def test_the_page_never_scrolls_sideways(open_page, harness, width):
-    page = opened(open_page, harness, size=(width, 900))
+def test_the_page_never_scrolls_sideways(open_page, harness):
+    page = opened(open_page, harness, size=(360, 900))
     token(page, 12).click()
-    for choice in ("terms", "probability", "log"):
-        page.locator(f".slot [data-choice='{choice}']").click()
-        inside = page.locator(".akl").evaluate("root => [root.scrollWidth, root.clientWidth]")
-        assert inside[0] <= inside[1]
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for width in (360, 800, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("width => document.documentElement.clientWidth === width", arg=width)
+        page.wait_for_timeout(200)
+        for choice in ("terms", "probability", "log"):
+            page.locator(f".slot [data-choice='{choice}']").click()
+            inside = page.locator(".akl").evaluate("root => [root.scrollWidth, root.clientWidth]")
+            assert inside[0] <= inside[1]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize(("scheme", "panel"), [("light", "probability"), ("dark", "terms")])
@@ -67,7 +70,7 @@ def test_axe_finds_no_violation(open_page, harness, scheme, panel):
 
 
 def test_motion_is_off_where_a_person_asked_for_none(open_page, harness):
-    page = opened(open_page, harness)
+    page = opened(open_page, harness, motion=True)
     page.emulate_media(reduced_motion="reduce")
     duration = page.locator("[data-control='save-svg']").evaluate("node => getComputedStyle(node).transitionDuration")
     assert duration == "0s"

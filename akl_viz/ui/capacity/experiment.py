@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.errors import AklVizError
 from akl_viz.figures.capacity import GAP, PANELS, Panel, key_html
 from akl_viz.toys import LowRankConfig, LowRankResult
@@ -114,6 +115,6 @@ def _reproduce(result: LowRankResult) -> None:
 
 def _download(label: str, frame: Callable[[], pd.DataFrame], name: str) -> None:
     st.download_button(
-        label, lambda: frame().to_csv(index=False, lineterminator="\n"), name, "text/csv",
+        label, lambda: table_csv(frame()), name, "text/csv",
         key=f"capacity.download.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DiscreteConfig, DiscreteRuns, discrete_config
 from akl_viz.ui import permalink
@@ -141,7 +142,7 @@ def summary(config: DiscreteConfig) -> str:
 
 def _csv(runs: DiscreteRuns) -> str:
     """One row per loss, seed and recorded step, as the command's --csv writes it."""
-    return runs.frame().to_csv(index=False, lineterminator="\n")
+    return table_csv(runs.frame())
 
 
 def _nothing() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.gaussian import optima_against_sd
 from akl_viz.ui.components.gaussian import COMPONENT
@@ -113,4 +114,4 @@ def _optima(state: State) -> str:
 
     found = fitted(state)
     table = pd.concat({grid: fits.frame() for grid, fits in found.items()}, names=["grid", None])
-    return str(table.reset_index(level="grid").to_csv(index=False, lineterminator="\n"))
+    return table_csv(table.reset_index(level="grid"))

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from akl_viz.analysis.export import table_csv
 from akl_viz.figures.proof import (
     cosine_figure,
     depth_figure,
@@ -134,7 +135,7 @@ def _reproduce(name: str, commands: Sequence[str], table: Callable[[], pd.DataFr
         if opened:
             st.code("\n".join(commands), language="bash", wrap_lines=True)
     st.download_button(
-        "CSV", lambda: table().to_csv(index=False, lineterminator="\n"), f"proof-{name}.csv", "text/csv",
+        "CSV", lambda: table_csv(table()), f"proof-{name}.csv", "text/csv",
         key=f"proof.csv.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip
 
