@@ -78,7 +78,7 @@ def run_distill(arguments: argparse.Namespace) -> None:
     if not is_main():
         return
     run = None if interrupted else open_run(arguments.out)
-    if received:
+    if received and not (run and run.status == "finished"):
         where = interrupted or f"at step {min(run.done.values()) if run else 0}"
         sys.stderr.write(f"Stopped {where}; {_way_on(arguments.out)}\n")
         raise KeyboardInterrupt

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import NoReturn
 
 from akl_viz.distill.config import DistillConfig
@@ -67,22 +68,25 @@ def distill(
 
 def _records(plan: Plan, control: Control, tell: Tell, policy: Policy | None) -> Iterator[StepRecord]:
     """Prepare and race."""
-    with plan.opened() as store, _ending(store, control):
+    with plan.opened() as store, _ending(store) as whole:
         session = prepare(plan, store, control, tell, policy or Policy.for_command_line())
         try:
             yield from _Race(session, control).records()
         except GeneratorExit:
             session.save_all()
             raise
+        if session.whole():
+            whole.set()
 
 
 @contextmanager
-def _ending(store: RunStore | None, control: Control) -> Iterator[None]:
-    """Leave a word in the run about how it ended."""
-    status, message = "failed", "The run ended by an error; the log has the details."
+def _ending(store: RunStore | None) -> Iterator[Event]:
+    """Leave a word in the run about how it ended; yields what is to be set once nothing is left to do."""
+    status, message, whole = "failed", "The run ended by an error; the log has the details.", Event()
     try:
-        yield
-        status, message = ("stopped", "") if control.stopping else ("finished", "")
+        yield whole
+        # Told to stop during its very last measurement, a run is stopped; after it, there was nothing left to stop.
+        status, message = "finished" if whole.is_set() else "stopped", ""
     except (GeneratorExit, Cancelled):
         status, message = "stopped", ""
         raise

@@ -76,7 +76,8 @@ class Probe:
             cache_bytes: memory for the teacher's logits; sequences beyond it are run again at every measurement.
 
         Raises:
-            InvalidInput: a prompt that has no tokens, or leaves no room for a sample.
+            InvalidInput: a prompt that has no tokens, or leaves no room for a sample; watched positions that all lie
+                beyond the first sequence.
         """
         self._teacher = teacher
         self._sequences = tuple(sequences)
@@ -86,8 +87,7 @@ class Probe:
         self._seed = seed
         self._kept: dict[int, Tensor] = {}
         self._room = cache_bytes
-        first = self._sequences[0]
-        self.positions = tuple(place for place in self._config.watched if 1 <= place < len(first.ids)) or (1,)
+        self.positions = _positions(self._config, len(self._sequences[0].ids))
         self._prompts = self._prompt_ids()
 
     @torch.no_grad()
@@ -242,6 +242,16 @@ class Probe:
             ids = sampler.continued(model, prompt[None], length, draws)[0]
             texts.append(self._vocabulary.text(ids[len(prompt) :]))
         return tuple(texts)
+
+
+def _positions(config: ProbeConfig, length: int) -> tuple[int, ...]:
+    """The watched positions that lie in the first sequence; of those nobody chose at least one."""
+    inside = tuple(place for place in config.watched if 1 <= place < length)
+    if not inside and config.watched and config.watched != ProbeConfig().watched:
+        raise InvalidInput(
+            f"The watched positions lie beyond the first held-out sequence: choose some from 1 to {length - 1}."
+        )
+    return inside or (1,)
 
 
 def _gathered(parts: list[dict[str, Tensor]], processes: Processes) -> tuple[dict[str, float], npt.NDArray[np.int64]]:

@@ -66,13 +66,17 @@ class Run:
     """Steps the run will have."""
     done: dict[str, int]
     """loss -> last step in a checkpoint or in the history."""
+    measured: dict[str, int] = field(default_factory=dict)
+    """loss -> last step in the history; a run stopped before its last measurement has one left to make."""
     meta: dict[str, Any] = field(default_factory=dict)
     """run.json: versions, teacher and student (ModelInfo fields), notes."""
 
     @property
     def resumable(self) -> bool:
         """Whether there is work left that this program can go on with."""
-        return self.config is not None and self.status != "running" and min(self.done.values(), default=0) < self.steps
+        # Every run measures its last step, so that nothing is left once that is in the history.
+        left = min(self.measured.values(), default=0) < self.steps
+        return self.config is not None and self.status != "running" and left
 
     @property
     def teacher_reference(self) -> str:
@@ -144,11 +148,14 @@ def open_run(folder: Path | str) -> Run:
         status = INTERRUPTED
     history = read_history(folder)
     steps = config.steps if config is not None else int(history["step"].max()) if len(history) else 0
-    done = {loss: _last_step(folder, loss, history) for loss in losses}
+    last = history.groupby("loss")["step"].max()
+    measured = {loss: int(last.get(loss, 0)) for loss in losses}
+    done = {loss: max(step, _last_saved(folder, loss)) for loss, step in measured.items()}
     words = {name: str(meta.get(name, "")) for name in ("name", "message", "created")}
     return Run(
-        folder=folder, config=config, losses=losses, status=status, steps=steps, done=done, meta=dict(meta), **words
-    )
+        folder=folder, config=config, losses=losses, status=status, steps=steps, done=done, measured=measured,
+        meta=dict(meta), **words,
+    )  # fmt: skip
 
 
 def list_runs(root: Path | str) -> list[Run]:
@@ -268,11 +275,9 @@ def _read_meta(folder: Path) -> Mapping[str, Any]:
     return meta
 
 
-def _last_step(folder: Path, loss: str, history: pd.DataFrame) -> int:
-    """The last step known of a loss."""
-    saved = max(step_entries(folder / CHECKPOINTS / loss_folder(loss)), default=0)
-    measured = history.loc[history["loss"] == loss, "step"]
-    return max(saved, int(measured.max()) if len(measured) else 0)
+def _last_saved(folder: Path, loss: str) -> int:
+    """The step of the newest checkpoint of a loss."""
+    return max(step_entries(folder / CHECKPOINTS / loss_folder(loss)), default=0)
 
 
 def _list(value: Any) -> list[Any]:

@@ -61,13 +61,17 @@ class Session:
 
     def missing(self, lane: Lane) -> bool:
         """Whether the step a lane stands at is still to be told: the start, or a measurement that was cut short."""
-        if self.store is None:
-            missing = lane.step == 0
-        else:
-            probed = lane.step in self.config.probe_steps
-            missing = probed and not self.store.has_row(lane.loss, lane.step)
         # The main process knows; all measure together.
-        return bool(self.processes.agree(int(missing)))
+        return bool(self.processes.agree(int(self._untold(lane))))
+
+    def whole(self) -> bool:
+        """Whether every loss has taken and told all its steps, as far as this process knows."""
+        return not any(lane.step < self.config.steps or self._untold(lane) for lane in self.lanes)
+
+    def _untold(self, lane: Lane) -> bool:
+        if self.store is None:
+            return lane.step == 0
+        return lane.step in self.config.probe_steps and not self.store.has_row(lane.loss, lane.step)
 
     def measured(self, lane: Lane) -> tuple[ProbeRow, ProbeDetail]:
         """A measurement, in which all processes take part."""

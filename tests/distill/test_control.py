@@ -153,6 +153,40 @@ def test_stop_during_a_measurement_is_made_good_by_resuming(tmp_path, monkeypatc
     assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
 
 
+def test_stop_during_the_last_measurement_leaves_a_run_that_can_be_completed(tmp_path, monkeypatch):
+    from akl_viz.distill.probes import Probe
+
+    control, measure = Control(), Probe.measure
+    reached = []
+
+    def stopped(self, student, **options):
+        if reached and reached[-1] == TOY.steps - 1:
+            control.stop()
+        return measure(self, student, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Probe, "measure", stopped)
+        for record in distill(toy(), tmp_path / "run", control=control):
+            reached.append(record.step)
+    found = open_run(tmp_path / "run")
+    assert (found.status, set(found.done.values())) == ("stopped", {TOY.steps})
+    assert max(found.measured.values()) < TOY.steps
+    assert found.resumable
+    run(None, tmp_path / "run", resume=True)
+    run(toy(), tmp_path / "whole")
+    assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
+    found = open_run(tmp_path / "run")
+    assert (found.status, found.resumable) == ("finished", False)
+
+
+def test_stop_after_the_last_measurement_finds_nothing_to_stop(tmp_path):
+    control = Control()
+    for record in distill(toy(losses=("akl",)), tmp_path / "run", control=control):
+        if record.step == TOY.steps:
+            control.stop()
+    assert open_run(tmp_path / "run").status == "finished"
+
+
 def test_pause_holds_the_run_until_it_is_resumed(tmp_path):
     control, seen = Control(), []
 

@@ -172,6 +172,14 @@ def test_a_prompt_without_tokens_or_room_is_refused(pair, prompt, context, said)
         probe(pair, ProbeConfig(prompts=(prompt,)), context)
 
 
+def test_positions_beyond_the_sequence_are_refused_unless_nobody_chose_them(pair):
+    last = len(SEQUENCES[0].ids) - 1
+    with pytest.raises(InvalidInput, match=f"choose some from 1 to {last}"):
+        probe(pair, ProbeConfig(watched=(1000,)))
+    assert probe(pair, ProbeConfig(watched=(1000, last))).positions == (last,)
+    assert probe(pair, ProbeConfig()).positions
+
+
 def test_a_sample_ends_where_the_models_do(pair):
     prompts = ProbeConfig(prompts=("w1 w2 w3", "w7"), sample_tokens=50)
     samples = probe(pair, prompts, context=8).measure(pair[1].model)[1].samples
