@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from akl_viz.ui import catalog, shell
+from akl_viz.ui import catalog, charts, shell
 from akl_viz.ui.gaussian import explorer, fits
 
 row = catalog.page("learn/gaussian")
@@ -15,3 +15,4 @@ explorer.explorer()
 st.divider()
 shell.prose(row)
 fits.warm_up()
+charts.send()

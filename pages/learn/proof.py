@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from akl_viz.ui import catalog, shell
+from akl_viz.ui import catalog, charts, shell
 from akl_viz.ui.proof import blocks, controls, numbers
 
 row = catalog.page("learn/proof")
@@ -20,3 +20,4 @@ st.markdown(":small[The address of this page holds the whole view: copy it to sh
 st.divider()
 shell.prose(row)
 numbers.warm_up()
+charts.send()

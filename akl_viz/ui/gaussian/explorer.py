@@ -10,6 +10,7 @@ import streamlit as st
 from akl_viz.analysis.export import table_csv
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.gaussian import optima_against_sd
+from akl_viz.ui import charts
 from akl_viz.ui.components.gaussian import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
@@ -82,10 +83,12 @@ def _where_it_turns(state: State) -> None:
                 else f"up to sd {rows[-1]['sd']:g}, the student on one mode stays the best."
             )
             st.markdown(f"**{label[0].upper()}{label[1:]}**: {told}")
-            st.plotly_chart(
-                optima_against_sd(rows, _sd_of(state), theme()), theme=None, key=f"gaussian.sweep.{grid}",
+            charts.chart(
+                optima_against_sd(rows, _sd_of(state), theme()),
+                key=f"gaussian.sweep.{grid}",
+                alt=f"KL(S‖T) of the optima against the sd of both modes, {label}.",
                 config={"displayModeBar": False},
-            )  # fmt: skip
+            )
 
 
 def _sd_of(state: State) -> float | None:

@@ -17,6 +17,7 @@ from akl_viz.figures.proof import (
     phi_figure,
     plateau_figure,
 )
+from akl_viz.ui import charts
 from akl_viz.ui.components.proof import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.proof import numbers, tables, words
@@ -121,7 +122,7 @@ def late_block() -> None:
 
 def _chart(figure: Any, name: str, alt: str) -> None:
     options = {"displaylogo": False, "toImageButtonOptions": {"filename": f"proof-{name}", "format": "svg"}}
-    st.plotly_chart(figure, key=f"proof.chart.{name}", theme=None, alt=alt, config=options)
+    charts.chart(figure, key=f"proof.chart.{name}", alt=alt, config=options)
 
 
 def _told(sentences: tuple[str, str]) -> None:
