@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import TimeoutError
 
+from akl_viz.distill import ProbeRow, RunStore
 from akl_viz.ui.permalink import pack_text
 from tests.browser_fixtures import running, settled
 
@@ -82,6 +83,23 @@ def choose_toy(page, steps):
     page.get_by_role("radio", name="Toy language").click()
     settled(page)
     set_steps(page, steps)
+
+
+def choose_row(page, row):
+    """Click into the box before a row of the saved runs."""
+    settled(page)
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 15, "y": 35 * row + 52})
+
+
+def record_run(server, name):
+    """A run of another program that ended."""
+    store = RunStore.create(server.root / name, losses=["mine"])
+    row = ProbeRow(0.9, 0.8, 0.5, 0.4, 0.6, 0.7, 20.0, 2.0)
+    store.row("mine", 0, row, seconds=0.0, tokens=0, train_loss=0.5)
+    store.finish("finished")
+    store.close()
 
 
 def unfold(page, box):

@@ -1,20 +1,23 @@
 """The race page as a person uses it: start, watch, pause, resume, stop, reload, inspect; nothing is lost."""
 
+import re
 import shlex
 
 import pandas as pd
 import pytest
 
-from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, RunStore, open_run
+from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, RunStore, list_runs, open_run
 from tests.browser.racing import (
     LONG,
     PATIENCE_MS,
     RaceServer,
     address_of,
     button,
+    choose_row,
     choose_toy,
     held_step,
     opened,
+    record_run,
     says,
     unfold,
     wait_for_step,
@@ -39,10 +42,15 @@ def races(browser, tmp_path_factory):
 def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(races, open_page):
     page = opened(open_page, address_of(races, TOY))
     button(page, "Start").click()
+    # An impatient hand: were it a second run, it would wait in the line and be the one that is shown.
+    page.wait_for_timeout(500)
+    button(page, "Start").click()
     first = wait_for_step(page, 0)
     assert wait_for_step(page, first) > first
-    button(page, "Pause").click()
+    button(page, "Pause").press("Enter")
     says(page, r"Paused\.")
+    button(page, "Go on").wait_for(timeout=PATIENCE_MS)
+    assert page.evaluate("document.activeElement.innerText").endswith("Go on")
     held = held_step(page)
     address = page.url
     assert "run=" in address
@@ -63,8 +71,37 @@ def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(races, open_page):
     assert before > held
     button(page, "Resume").click()
     wait_for_step(page, before)
+    # The other tab sees that without being touched.
+    wait_for_step(other, before)
     button(page, "Stop").click()
     says(page, r"Stopped at step")
+
+
+def test_the_chosen_run_stays_chosen_until_it_is_deleted_in_every_tab(races, open_page):
+    for name in ("0-a", "0-b"):
+        record_run(races, name)
+    page = opened(open_page, races.address)
+    other = open_page(f"{races.address}?run=0-a")
+    says(other, "Finished at step 0")
+    choose_row(page, [run.name for run in list_runs(races.root)].index("0-a"))
+    button(page, "Delete 0-a").wait_for(timeout=PATIENCE_MS)
+    record_run(races, "0-c")
+    page.get_by_text("Give the first steps room").click()
+    settled(page)
+    # The table is a canvas; what is chosen in it is told to screen readers.
+    chosen = page.locator("[data-testid=stDataFrame] [role=row][aria-selected=true]")
+    assert "0-a" in chosen.inner_text()
+    button(page, "Delete 0-a").click()
+    button(page, "Delete").click()
+    button(page, "Delete 0-a").wait_for(state="detached", timeout=PATIENCE_MS)
+    settled(page)
+    assert chosen.count() == 0
+    assert page.get_by_role("button", name=re.compile("Delete")).count() == 0
+    assert {"0-b", "0-c"} <= {folder.name for folder in races.runs()}
+    # The other tab sees that without being touched.
+    says(other, "There is no run '0-a' any more")
+    settled(other)
+    assert "run=" not in other.url
 
 
 def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):

@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+from playwright.sync_api import expect
 
 from akl_viz.distill import DataConfig, DistillConfig, OptimiserConfig, open_run
 from akl_viz.paths import DATA
@@ -61,14 +62,14 @@ def test_files_that_cannot_be_learnt_on(races, open_page, tmp_path):
     open_settings(page)
     page.get_by_role("radio", name="Own file").click()
     says(page, "Choose a file to learn on")
-    assert button(page, "Start").is_disabled()
+    expect(button(page, "Start")).to_be_disabled(timeout=PATIENCE_MS)
     choose_file(page, "nothing.txt", b"")
     says(page, r"nothing\.txt is empty: choose a file with text\.")
-    assert button(page, "Start").is_disabled()
+    expect(button(page, "Start")).to_be_disabled(timeout=PATIENCE_MS)
     choose_file(page, "lines.jsonl", b'{"text": "one"}\n{"text": "two"}\n{"text": three}\n')
     says(page, r"Line 3 of lines\.jsonl is not valid JSON: mend or remove that line\.")
     assert alert(page).count(".") == 2
-    assert button(page, "Start").is_disabled()
+    expect(button(page, "Start")).to_be_disabled(timeout=PATIENCE_MS)
     large = tmp_path / "large.txt"
     with large.open("wb") as file:
         file.truncate(21 * 1024 * 1024)
@@ -116,7 +117,7 @@ def test_a_loss_that_does_not_exist_is_said_where_it_is_typed(races, open_page):
         assert 0 <= field["y"] - (told["y"] + told["height"]) < 40
         # The list of options hides the rest of the page from screen readers while it is open.
         page.keyboard.press("Escape")
-        assert button(page, "Start").is_disabled()
+        expect(button(page, "Start")).to_be_disabled(timeout=PATIENCE_MS)
         box.press("Backspace")
         page.keyboard.press("Escape")
         page.get_by_test_id("stAlert").wait_for(state="detached", timeout=PATIENCE_MS)

@@ -37,17 +37,33 @@ def race(tmp_path, monkeypatch):
     service.clear()
 
 
+def shown(race):
+    page = AppTest.from_function(_page, default_timeout=60)
+    page.session_state["name"] = race.name
+    page.run()
+    assert not page.exception
+    return page
+
+
 @pytest.mark.parametrize(
     ("key", "done"),
     [("race.pause", lambda race: race.control.paused), ("race.stop", lambda race: race.control.stopping)],
 )
 def test_a_click_counts_where_new_measurements_are_to_be_drawn(race, key, done):
-    page = AppTest.from_function(_page, default_timeout=60)
-    page.session_state["name"] = race.name
-    page.run()
-    assert not page.exception
+    page = shown(race)
     page.session_state["race.drawn"] = (race.name, -1, 0.0)
     page.session_state["poll"] = True
     page.button(key=key).click().run()
     assert not page.exception
     assert done(race)
+
+
+def test_pause_and_go_on_are_one_button_which_keeps_the_focus(race):
+    page = shown(race)
+    before = page.button(key="race.pause")
+    before.click().run()
+    after = page.button(key="race.pause")
+    assert (before.label, after.label, before.proto.id == after.proto.id) == ("Pause", "Go on", True)
+    assert race.control.paused
+    after.click().run()
+    assert not race.control.paused

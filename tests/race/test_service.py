@@ -179,12 +179,46 @@ def test_a_run_is_not_called_running_before_its_first_step_is_there():
     assert ("running", 0) not in seen
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".uploads", "nothing"])
+def test_a_deleted_run_is_forgotten_and_others_can_see_that(races):
+    race = races.start(toy_config(steps=LONG))
+    before = races.changes(race.name)
+    with pytest.raises(InvalidInput, match="stop it first"):
+        races.delete(race.name)
+    wait_for(lambda: race.latest)
+    races.stop(race, module.UNWATCHED)
+    wait_for(lambda: not race.active)
+    assert races.known(race.name)
+    assert races.changes(race.name) == before
+    races.delete(race.name)
+    assert races.changes(race.name) > before
+    assert not races.known(race.name)
+    assert races.ended(race.name) is None
+
+
+def test_others_can_see_that_a_run_is_resumed(races):
+    race = races.start(toy_config(steps=LONG, checkpoint_every=1))
+    wait_for(lambda: race.latest and min(one.step for one in race.latest.values()) >= 1)
+    races.stop(race)
+    wait_for(lambda: not race.active)
+    before = races.changes(race.name)
+    races.resume(race.name)
+    assert races.changes(race.name) > before
+
+
+def test_a_run_without_a_folder_is_known_by_why(races):
+    first, second = (races.start(toy_config(steps=LONG)) for _ in range(2))
+    assert races.known(second.name)
+    races.stop(second)
+    assert races.known(second.name)
+    races.stop(first)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".uploads", "nothing", "x" * 5_000, "\0"])
 def test_a_name_that_is_no_run_here_is_refused(races, name):
-    with pytest.raises(InvalidInput):
-        races.run(name)
-    with pytest.raises(InvalidInput):
-        races.resume(name)
+    assert not races.known(name)
+    for ask in (races.run, races.resume, races.delete):
+        with pytest.raises(InvalidInput, match="There is no run"):
+            ask(name)
 
 
 def test_a_mistake_becomes_the_message_of_the_run(races):

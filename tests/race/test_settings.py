@@ -4,7 +4,7 @@ import pytest
 
 from akl_viz.distill import DataConfig, DistillConfig, OptimiserConfig, ProbeConfig
 from akl_viz.errors import InvalidInput
-from akl_viz.ui.race.fields import _MAIN, GROUPS
+from akl_viz.ui.race.fields import _LABELS, _MAIN, GROUPS, by_label
 from akl_viz.ui.race.settings import REALS, flat, nested
 
 OTHER = DistillConfig(
@@ -39,3 +39,37 @@ def test_a_whole_number_stands_for_a_real_one():
 def test_watched_positions_must_be_whole_numbers():
     with pytest.raises(InvalidInput, match="whole numbers"):
         nested(flat(DistillConfig()) | {"probe.watched": "3, x"})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: OptimiserConfig(lr=0.0), '"Learning rate" must be a number above 0'),
+        (
+            lambda: DataConfig(source="teacher", window=8),
+            '"Tokens of a sample\'s prompt" (32) must be smaller',
+        ),
+        (
+            lambda: OptimiserConfig(beta1=1.0),
+            '"β₁ of adamw and adam", "β₂ of adamw and adam" and "Mom',
+        ),
+        (lambda: ProbeConfig(mu=1.0), '"μ, mass of the head" is the head\'s probability mass'),
+        (lambda: DistillConfig(losses=()), "A run needs at least one loss"),
+    ],
+)
+def test_messages_name_settings_as_their_boxes_do(make, words):
+    with pytest.raises(InvalidInput) as caught:
+        make()
+    assert by_label(str(caught.value)).startswith(words)
+
+
+def test_every_setting_has_a_label_of_its_own():
+    assert len(_LABELS) == len(_MAIN) + sum(map(len, GROUPS.values()))
+    # What is no message of the configuration is left alone.
+    for sentence in (
+        "The text (a name) must be read.",
+        "words.txt is empty: choose a file with text.",
+        "other must have steps, rows",
+        "",
+    ):
+        assert by_label(sentence) == sentence

@@ -141,6 +141,21 @@ GROUPS: dict[str, tuple[Field, ...]] = {
 
 _MAIN = (Number("steps", "Steps", 1, 10_000_000, 1), Number("seed", "Seed", 0, LARGEST_WHOLE, 1))
 _DEFAULTS = flat(DistillConfig())
+_LABELS = {
+    field.name.rpartition(".")[2]: field.label
+    for field in (*_MAIN, *(one for fields in GROUPS.values() for one in fields))
+}
+"""Name of a setting in the configuration's own messages -> what stands at its box."""
+_NAME = r"[a-z][a-z0-9_]*"
+_NAMED = re.compile(rf"\b{_NAME}\b(?=,| and | must | is | \()")
+
+
+def by_label(sentence: str) -> str:
+    """A message of the configuration with its settings named as at their boxes; any other message as it is."""
+    first = re.match(_NAME, sentence)
+    if first is None or first[0] not in _LABELS:
+        return sentence
+    return _NAMED.sub(lambda name: f'"{_LABELS[name[0]]}"' if name[0] in _LABELS else name[0], sentence)
 
 
 def draw_main() -> bool:

@@ -13,10 +13,9 @@ from akl_viz.distill import Run
 from akl_viz.distill import open_run as open_run_folder
 from akl_viz.errors import AklVizError
 from akl_viz.figures.race import PANELS, key_html, race_panel
-from akl_viz.paths import DATA
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.moment import moment
-from akl_viz.ui.race.saved import comparison
+from akl_viz.ui.race.saved import STORED, STORED_TITLE, comparison
 from akl_viz.ui.race.service import Race, service
 from akl_viz.ui.race.start import open_run
 from akl_viz.ui.race.uploads import titled
@@ -25,15 +24,17 @@ from akl_viz.ui.results import theme
 POLL_SECONDS = 0.7
 REDRAW_SECONDS = 3.0
 ELSEWHERE_SECONDS = 2.0
+OTHERS_SECONDS = 3.0
 _DRAWN = "race.drawn"
 """Session key: the run whose curves are on the page, its measurements then, and when that was."""
-STORED = DATA / "runs" / "forty-steps"
 
 
 def show(name: str) -> Run | None:
     """The open run, live while it goes on. Returns it once it has a folder."""
+    changes = service().changes(name)
     race = service().find(name)
-    st.subheader(plain(name), anchor=False)
+    if service().known(name):
+        st.subheader(plain(name), anchor=False)
     if race is not None:
         st.session_state[_DRAWN] = (name, race.probes, time.monotonic())
         _live(name)
@@ -47,6 +48,7 @@ def show(name: str) -> Run | None:
         _elsewhere(name, _mark(run))
     elif race is None:
         _ended(run)
+        _changed(name, changes)
     curves(run)
     if not moment(run, key=f"race.moment.{name}") and race is None and run.status != "running":
         st.info("Nothing was measured in this run.", icon=":material/info:")
@@ -65,6 +67,13 @@ def _elsewhere(name: str, drawn: Hashable) -> None:
     st.info(f"{_at(run, 'Running')} Another program trains it: stop it there.", icon=":material/sensors:")
 
 
+@st.fragment(run_every=OTHERS_SECONDS)
+def _changed(name: str, changes: int) -> None:
+    """Draw nothing; the page runs again where another tab resumed or deleted the run. No file is read for it."""
+    if service().changes(name) != changes:
+        st.rerun()
+
+
 def _mark(run: Run) -> Hashable:
     """What changes when there is something new to draw."""
     return run.status, tuple(run.done.items())
@@ -77,9 +86,9 @@ def _at(run: Run, status: str) -> str:
 
 
 def _gone(name: str, why: str) -> None:
-    """Say what became of a run without a readable folder."""
+    """Say what became of a run without a readable folder; one that left no word had a folder and lost it."""
     ended = service().ended(name)
-    if ended is None:
+    if ended is None or not ended.message:
         st.error(plain(why), icon=":material/error:")
     elif ended.control.stopping:
         st.info(plain(ended.message), icon=":material/info:")
@@ -90,7 +99,7 @@ def _gone(name: str, why: str) -> None:
 def show_stored() -> Run:
     """The run that comes with the app, so that a first visit sees what a run gives."""
     run = open_run_folder(STORED)
-    st.subheader("A run to begin with", anchor=False)
+    st.subheader(STORED_TITLE, anchor=False)
     st.markdown(
         f":small[{run.steps} steps of {len(run.losses)} losses on the bundled pair, one seed. Start a run of your own "
         "above; the same command gives these curves again.]"
@@ -102,10 +111,15 @@ def show_stored() -> Run:
 
 def curves(run: Run) -> None:
     """Every measure against the step, for this run and those it is compared with."""
-    history = comparison(run)
+    history, comparable = comparison(run)
     if history.empty:
         return
     st.html(key_html(history, theme()))
+    if not comparable:
+        st.warning(
+            "These runs learnt from different teachers or texts: their levels are not comparable.",
+            icon=":material/warning:",
+        )
     early = st.toggle("Give the first steps room", value=True, key="race.early", persist_state="session")
     _panels(history, early)
     st.download_button(
@@ -156,19 +170,16 @@ def _state(race: Race) -> None:
     st.progress(share if race.state == "running" else 0.1 * race.prepared, text=plain(_sentence(race)))
     pause, stop, _ = st.columns([1, 1, 3])
     # Callbacks: they run first, so that a run of the page that ends early (`_live`) cannot lose a click.
-    if race.control.paused:
-        pause.button(
-            "Go on", key="race.go", icon=":material/play_arrow:", width="stretch", on_click=race.control.resume
-        )
-    else:
-        pause.button(
-            "Pause",
-            key="race.pause",
-            icon=":material/pause:",
-            width="stretch",
-            disabled=race.state == "queued",
-            on_click=race.control.pause,
-        )
+    paused = race.control.paused
+    # One button with one key, whatever it says: another one in its place would not have the focus of the keyboard.
+    pause.button(
+        "Go on" if paused else "Pause",
+        key="race.pause",
+        icon=":material/play_arrow:" if paused else ":material/pause:",
+        width="stretch",
+        disabled=race.state == "queued",
+        on_click=race.control.resume if paused else race.control.pause,
+    )
     stop.button(
         "Stop",
         key="race.stop",

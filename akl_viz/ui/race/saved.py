@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from akl_viz.distill import Run, delete_run
+from akl_viz.distill import Run
 from akl_viz.distill.config import TOY_TEXT
 from akl_viz.errors import AklVizError
+from akl_viz.paths import DATA
 from akl_viz.ui import catalog, permalink
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import setup, uploads
 from akl_viz.ui.race.service import service
 from akl_viz.ui.race.start import OPEN, open_run
 
+STORED = DATA / "runs" / "forty-steps"
+STORED_TITLE = "A run to begin with"
 _COMPARED = "race.compared"
+_CHOSEN = "race.chosen"
+"""Session key: the name of the run that is chosen in the list."""
+_LINK = "race.link_run"
+"""Session key: the run that the address names."""
 
 
 def opened() -> str | None:
-    """The run to show: of this session, else of the address, else one that goes on."""
+    """The run to show: of this session, else of the address, else one that goes on, which is kept when it has ended.
+
+    One that is gone stays the one to show, so that this can be said, but not in the address.
+    """
     asked = st.query_params.get("run")
-    if asked is not None and asked != st.session_state.get("race.link_run"):
+    if asked is not None and asked != st.session_state.get(_LINK):
         st.session_state[OPEN] = asked
     going = service().active()
     name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
-    st.session_state["race.link_run"] = name
-    permalink.set_parameter("run", name)
+    st.session_state[OPEN] = name
+    named = name if name is not None and service().known(name) else None
+    # The address first: where this run of the page ends in between, the next one must not take it for a new one.
+    permalink.set_parameter("run", named)
+    st.session_state[_LINK] = named
     return name
 
 
-def comparison(run: Run) -> pd.DataFrame:
-    """The history of a run and of those chosen beside it."""
+def comparison(run: Run) -> tuple[pd.DataFrame, bool]:
+    """The history of a run and of those chosen beside it, and whether their levels can be compared."""
     runs = [run]
     for name in st.session_state.get(_COMPARED, []):
         try:
             runs.append(service().run(name))
         except AklVizError:
             continue
-    # By their folders: a copied or moved run still has its old name inside.
-    frames = [one.history().assign(run=one.folder.name) for one in runs]
-    filled = [frame for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else frames[0]
+    drawn = [(one, history) for one in runs if len(history := one.history())]
+    if not drawn:
+        return run.history(), True
+    frames = [history.assign(run=_title(one)) for one, history in drawn]
+    return pd.concat(frames, ignore_index=True), _comparable([one for one, _ in drawn])
+
+
+def _title(run: Run) -> str:
+    """What a run is called: by its folder, since a copied or moved run still has its old name inside."""
+    return STORED_TITLE if run.folder == STORED else run.folder.name
+
+
+def _comparable(runs: list[Run]) -> bool:
+    """Whether all learnt from one teacher on one text, as far as they say: another program's run says neither."""
+    learnt = {
+        (run.config.teacher, str(run.meta.get("text_digest", run.config.data.text))) for run in runs if run.config
+    }
+    return len(learnt) <= 1
 
 
 def listing(shown: str | None) -> None:
@@ -60,16 +89,37 @@ def listing(shown: str | None) -> None:
             "Text": [_text_of(run) for run in runs],
         }
     )
-    event = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="race.table", alt="Saved runs"
-    )
+    chosen = _choose(frame)
     others = [run.folder.name for run in runs if run.folder.name != shown]
     kept = [name for name in st.session_state.get(_COMPARED, []) if name in others]
     st.session_state[_COMPARED] = kept
     st.multiselect("Draw these runs into the curves above", others, key=_COMPARED, persist_state="session")
-    rows = event.selection.rows
-    if rows:
-        _actions(runs[rows[0]], shown)
+    for run in runs:
+        if run.folder.name == chosen:
+            _actions(run, shown)
+
+
+def _choose(frame: pd.DataFrame) -> str | None:
+    """Draw the list and return the name of the chosen run.
+
+    The browser knows a selection by its row, and rows move when a run comes or goes: another list is another table,
+    which begins with the run that was chosen in the one before.
+    """
+    names = list(frame["Run"])
+    before = st.session_state.get(_CHOSEN)
+    default: Any = {"selection": {"rows": [names.index(before)]}} if before in names else None
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default=default,
+        key=f"race.table.{hashlib.sha256(repr(names).encode()).hexdigest()[:16]}",
+        alt="Saved runs",
+    )
+    chosen = next((names[row] for row in event.selection.rows if row < len(names)), None)
+    st.session_state[_CHOSEN] = chosen
+    return chosen
 
 
 def _actions(run: Run, shown: str | None) -> None:
@@ -95,7 +145,7 @@ def _confirm(name: str, size: int) -> None:
     st.write(f"{plain(name)} with its checkpoints and curves, {size / 1e6:.1f} MB, will be gone for good.")
     if st.button("Delete", key="race.delete.sure"):
         try:
-            delete_run(service().root, name)
+            service().delete(name)
         except AklVizError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return

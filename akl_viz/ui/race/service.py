@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
-from akl_viz.distill import Control, DistillConfig, list_runs, open_run
+from akl_viz.distill import Control, DistillConfig, delete_run, list_runs, open_run
 from akl_viz.errors import AklVizError, Cancelled, InvalidInput
 from akl_viz.models.warm import import_libraries, leave_a_core
 from akl_viz.paths import runs_root
@@ -82,6 +83,7 @@ class RaceService:
         self.root = root
         self._lock = threading.Lock()
         self._races: list[Race] = []
+        self._changes: Counter[str] = Counter()
         self._work = threading.Condition(self._lock)
         for target, name in ((self._serve, "race"), (self._watch, "race-watchdog")):
             threading.Thread(target=target, name=name, daemon=True).start()
@@ -109,8 +111,7 @@ class RaceService:
         """
         run = self.run(name)
         with self._lock:
-            going = any(race.name == name and race.active for race in self._races)
-            if not run.resumable or run.config is None or going:
+            if not run.resumable or run.config is None or self._goes_on(name):
                 raise InvalidInput(f"The run {name} cannot be resumed: it is going on, it is done, or it is not ours.")
             return self._queued(Race(run.folder, run.config, resume=True))
 
@@ -127,6 +128,31 @@ class RaceService:
                 race.state = "ended"
                 race.message = f"{why or 'It was stopped while it waited.'} Nothing was trained."
         race.control.stop()
+
+    def delete(self, name: str) -> None:
+        """Delete a saved run, and forget how it ended.
+
+        Raises:
+            InvalidInput: there is no such run, or it waits or trains.
+        """
+        with self._lock:
+            if self._goes_on(name):
+                raise InvalidInput(f"The run {name} is going on: stop it first.")
+        delete_run(self.root, self._folder(name).name)
+        with self._lock:
+            self._races = [race for race in self._races if race.active or race.name != name]
+            self._changes[name] += 1
+
+    def changes(self, name: str) -> int:
+        """How often a run of that name was queued or deleted here: cheap to ask, so that a page sees what others do."""
+        with self._lock:
+            return self._changes[name]
+
+    def known(self, name: str) -> bool:
+        """Whether there is anything to show of that name: a run that goes on, a folder, or why there is none."""
+        with self._lock:
+            told = any(race.name == name and (race.active or race.message) for race in self._races)
+        return told or self._has_folder(name)
 
     def texts(self) -> set[str]:
         """Names of the files that runs learn on: saved ones, and those that wait or train."""
@@ -162,19 +188,35 @@ class RaceService:
 
     def run(self, name: str) -> Run:
         """The run folder of that name. Raises InvalidInput where there is none directly below the root."""
-        if Path(name).name != name or name.startswith("."):
-            raise InvalidInput(f"There is no run {name!r}: choose one from the list.")
-        return open_run(self.root / name)
+        return open_run(self._folder(name))
 
     def saved(self) -> list[Run]:
         """Every run on the disk, the newest first."""
         return list_runs(self.root)
+
+    def _goes_on(self, name: str) -> bool:
+        """Whether a run of that name waits or trains. The caller holds the lock."""
+        return any(race.name == name and race.active for race in self._races)
+
+    def _has_folder(self, name: str) -> bool:
+        """Whether there is a folder of that name directly below the root; a name may be anything."""
+        try:
+            return name != "" and Path(name).name == name and not name.startswith(".") and (self.root / name).is_dir()
+        except OSError:
+            return False
+
+    def _folder(self, name: str) -> Path:
+        """The folder of that name. Raises InvalidInput where there is none."""
+        if not self._has_folder(name):
+            raise InvalidInput(f"There is no run {name!r} any more, or there never was: choose or start another one.")
+        return self.root / name
 
     def _queued(self, race: Race) -> Race:
         """Put a run into the line; the messages of long ended ones are forgotten."""
         ended = [old for old in self._races if not old.active]
         forgotten = {id(old) for old in ended[: max(0, len(ended) - KEPT_ENDED)]}
         self._races = [old for old in self._races if id(old) not in forgotten] + [race]
+        self._changes[race.name] += 1
         self._work.notify_all()
         return race
 

@@ -16,7 +16,7 @@ from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.ui import permalink
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import losses, uploads
-from akl_viz.ui.race.fields import DEVICE, PREFIX, TEXT_KIND, draw_fields, draw_main
+from akl_viz.ui.race.fields import DEVICE, PREFIX, TEXT_KIND, by_label, draw_fields, draw_main
 from akl_viz.ui.race.service import service
 from akl_viz.ui.race.settings import flat, nested
 
@@ -44,7 +44,7 @@ def configured() -> DistillConfig | None:
         config = DistillConfig.from_json(_collected(text))
         _check(config)
     except AklVizError as error:
-        st.error(plain(str(error)), icon=":material/error:")
+        st.error(plain(by_label(str(error))), icon=":material/error:")
         return None
     _publish(config)
     return config
@@ -84,7 +84,7 @@ def _restore() -> None:
             st.session_state[_LINK] = packed
         except InvalidInput as error:
             st.warning(
-                f"The settings in this address cannot be used, so below are others. {plain(str(error))}",
+                f"The settings in this address cannot be used, so below are others. {plain(by_label(str(error)))}",
                 icon=":material/link_off:",
             )
     for name, value in flat(DistillConfig()).items():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 import streamlit as st
 
 from akl_viz.distill import DistillConfig
@@ -13,12 +16,40 @@ from akl_viz.models.locate import locate
 from akl_viz.models.reference import Policy, parse_reference
 from akl_viz.models.source import read_json
 from akl_viz.ui.plain import plain
-from akl_viz.ui.race.service import service
+from akl_viz.ui.race.service import Race, service
 
 OPEN = "race.open"
 """Session key of the run that is shown."""
+_PRESS = "race.press"
+"""Session key of the last press of Start."""
+TWICE_SECONDS = 2.0
+"""Within it a second press of Start is the same press: the page needs half a second to show what the first one did."""
 _TOY = Sizes(40_000, 20_000, 64)
 """Order of magnitude of the toy pair: the estimate says seconds whatever it is exactly."""
+
+
+@dataclass
+class Press:
+    """The last press of Start in a session.
+
+    It is changed in place: a run of the page may end at any write to the session's state, and then the run would be
+    started but not known to be.
+    """
+
+    race: Race | None = None
+    when: float = 0.0
+
+    def start(self, config: DistillConfig) -> Race:
+        """Start a run; a second press for the same one gives the run of the first. Raises InvalidInput."""
+        if self.race is None or not self._repeats(self.race, config):
+            self.race, self.when = service().start(config), time.monotonic()
+        return self.race
+
+    def _repeats(self, race: Race, config: DistillConfig) -> bool:
+        """Whether that run was asked for just now, or nothing of it can be seen yet."""
+        if race.config != config or race.control.stopping:
+            return False
+        return (race.active and not race.latest) or time.monotonic() - self.when < TWICE_SECONDS
 
 
 def open_run(name: str | None) -> None:
@@ -35,7 +66,7 @@ def start_row(config: DistillConfig | None) -> None:
     words.markdown(f":gray[{_cost(config)}]")
     if pressed:
         try:
-            open_run(service().start(config).name)
+            open_run(st.session_state.setdefault(_PRESS, Press()).start(config).name)
         except AklVizError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return

@@ -143,15 +143,16 @@ class Moment {
       const most = Math.max(...this.data.losses.flatMap((each) => this.data.weights[each.name].map((row) => Math.max(...row))), 1);
       const bin = span / counts.length;
       const beyond = counts.slice(counts.length / 2).reduce((sum, count) => sum + count, 0);
+      const beyondShare = `${(100 * beyond / total).toFixed(1)} %`;
       const bars = counts.map((count, index) =>
         svg("rect", { x: left + index * bin, width: Math.max(0.5, bin - 0.7), y: (height - bottom) * (1 - count / most),
           height: (height - bottom) * count / most, style: { fill: `var(--akl-loss-${loss.key}, var(--akl-muted))` } }));
       const ticks = [0, 0.5, 1].map((tick) =>
         svg("text", { x: left + tick * span, y: height - 3, class: "tick", "text-anchor": "middle" }, String(tick)));
       return el("figure", {},
-        el("figcaption", {}, this.mark(loss, number), `${loss.name}: ${percent(beyond / total)} of ${total} positions above 0.5`),
+        el("figcaption", {}, this.mark(loss, number), `${loss.name}: ${beyondShare} of ${total} positions above 0.5`),
         svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img",
-          "aria-label": `Histogram of weights after ${loss.name}: ${percent(beyond / total)} above 0.5` },
+          "aria-label": `Histogram of weights after ${loss.name}: ${beyondShare} above 0.5` },
           ...bars,
           svg("text", { x: left - 6, y: 10, class: "tick", "text-anchor": "end" }, String(most)),
           svg("text", { x: left - 6, y: height - bottom, class: "tick", "text-anchor": "end" }, "0"),
