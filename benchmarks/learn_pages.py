@@ -40,7 +40,7 @@ PAGES = {
     "divergences": LearnPage("Divergences", "[data-field='shown.value']"),
     "gaussian": LearnPage("Gaussian student", "[data-field='value.reverse_kl.0']"),
     "discrete": LearnPage("Free student", "[data-field='head_gap.0'][data-value]"),
-    "capacity": LearnPage("Small student", "[data-testid=stPlotlyChart] .plot-container"),
+    "capacity": LearnPage("Small student", ".st-key-capacity-headline li"),
     "proof": LearnPage("Shared optimum", ".simplex [data-field='forward_kl.tvd']"),
 }
 

@@ -15,6 +15,8 @@ from akl_viz.figures.theme import Theme
 MARKS = {"forward_kl": "circle", "reverse_kl": "square", "akl": "diamond", "mixed_kl": "triangle-up"}
 DASHES = {"forward_kl": "solid", "reverse_kl": "dash", "akl": "dot", "mixed_kl": "dashdot"}
 """The second channel beside colour."""
+_STROKES = {"solid": (1,), "dash": (9, 9), "dot": (3, 3), "dashdot": (9, 3, 3, 3)}
+"""Pixels drawn and left out in turn: how plotly draws each dash of a line of 2 pixels."""
 _STEPS = (0, 1, 10, 100, 1_000, 10_000)
 
 
@@ -72,9 +74,15 @@ def plateau_figure(
             customdata=steps,
             hovertemplate="step %{customdata}: %{y:.4f}<extra>" + loss + "</extra>",
         )
-    figure.add_hline(y=threshold, line={"color": colours.WALL[theme], "dash": "dash", "width": 1})
+    figure.add_hline(
+        y=threshold,
+        line={"color": colours.WALL[theme], "dash": "dash", "width": 1},
+        annotation={"text": f"threshold, TV {threshold:g}", "font": {"size": 11, "color": colours.WALL[theme]}},
+        # All curves begin above it, on the left.
+        annotation_position="bottom left",
+    )
     figure.update_xaxes(
-        title_text="optimiser step", tickvals=np.log10(1.0 + np.asarray(_STEPS)), ticktext=[f"{s:,}" for s in _STEPS]
+        title_text="optimiser step", tickvals=np.log10(1.0 + np.asarray(_STEPS)), ticktext=_written(_STEPS)
     )
     figure.update_yaxes(title_text="total variation, lower is closer", rangemode="tozero")
     return figure
@@ -106,8 +114,16 @@ def depth_figure(
             hovertemplate="depth %{x}: %{customdata} steps<extra>" + loss + "</extra>",
         )
     figure.add_vline(x=chosen, line={"color": colours.MUTED[theme], "dash": "dot", "width": 1})
+    if any(None in steps for steps in reached.values()):
+        # In the margin: there no curve can run through it.
+        figure.add_annotation(
+            text=f"△ not within {limit:,} steps", xref="paper", yref="paper", x=1, y=1, xanchor="right",
+            yanchor="bottom", showarrow=False, font={"size": 11},
+        )  # fmt: skip
     figure.update_xaxes(title_text="depth of the drop, in logits")
-    figure.update_yaxes(title_text="steps to TV below the threshold", type="log", tickvals=[1, 10, 100, 1_000, 10_000])
+    figure.update_yaxes(
+        title_text="steps to TV below the threshold", type="log", tickvals=_STEPS[1:], ticktext=_written(_STEPS[1:])
+    )
     return figure
 
 
@@ -128,10 +144,9 @@ def hessian_figure(distances: Sequence[float], apart: Sequence[float], theme: Th
 
 def key_html(losses: Sequence[str], theme: Theme) -> str:
     """The legend of the plateau: colour and dash of every loss."""
-    border = {"solid": "solid", "dash": "dashed", "dot": "dotted", "dashdot": "double"}
     items = [
-        '<span style="display:inline-flex;align-items:center;gap:8px"><span style="display:inline-block;width:30px;'
-        f'border-top:3px {border[DASHES[loss]]} {colours.DIVERGENCE_COLOURS[loss][theme]}"></span>{loss}</span>'
+        '<span style="display:inline-flex;align-items:center;gap:8px"><span style="display:inline-block;width:36px;'
+        f'height:3px;print-color-adjust:exact;background:{_stroke(loss, theme)}"></span>{loss}</span>'
         for loss in losses
     ]
     return f'<div style="display:flex;flex-wrap:wrap;gap:4px 22px">{"".join(items)}</div>'
@@ -150,13 +165,28 @@ def _near(distances: Sequence[float], values: Sequence[float], theme: Theme) -> 
     return figure
 
 
+def _stroke(loss: str, theme: Theme) -> str:
+    """The line of a loss as a CSS background: borders know no dash-dot, and a page's HTML may hold no SVG."""
+    stops, at = [], 0
+    for place, length in enumerate(_STROKES[DASHES[loss]]):
+        colour = "transparent" if place % 2 else colours.DIVERGENCE_COLOURS[loss][theme]
+        stops.append(f"{colour} {at}px {at + length}px")
+        at += length
+    return f"repeating-linear-gradient(90deg,{','.join(stops)})"
+
+
+def _written(steps: Sequence[int]) -> list[str]:
+    """Numbers of steps as every axis writes them."""
+    return [f"{step:,}" for step in steps]
+
+
 def _line(loss: str, theme: Theme, width: float = 2) -> dict[str, Any]:
     return {"color": colours.DIVERGENCE_COLOURS[loss][theme], "dash": DASHES[loss], "width": width}
 
 
 def _figure(theme: Theme, height: int) -> go.Figure:
     figure = go.Figure()
-    margin = {"t": 14, "b": 42, "l": 62, "r": 12}
+    margin = {"t": 18, "b": 42, "l": 62, "r": 12}
     legend = {"showlegend": False, "hovermode": "closest", "margin": margin, "height": height}
     figure.update_layout(**layout(theme) | legend)
     figure.update_yaxes(title_font_size=11)

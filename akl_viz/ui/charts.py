@@ -6,7 +6,7 @@ a new session a page is first sent with room left for its charts, and again with
 
 from __future__ import annotations
 
-import time
+from time import sleep
 from typing import Any
 
 import streamlit as st
@@ -36,6 +36,6 @@ def chart(figure: Any, *, key: str, alt: str, config: dict[str, Any]) -> None:
 def send() -> None:
     """At the end of a page: draw the charts whose room was left."""
     if not st.session_state.get(_TAKEN):
-        time.sleep(HEAD_START_S)
+        sleep(HEAD_START_S)
         st.session_state[_TAKEN] = True
         st.rerun()

@@ -155,7 +155,7 @@ def _settings() -> tuple[tuple[float, Boundary, float], str, str]:
         0.25,
         key="temperature",
         bind="query-params",
-        help="Divides the logits of both models.",
+        help="From 0.05 to 20. Divides the logits of both models.",
     )
     dtype = columns[3].selectbox("dtype", DTYPES, key="dtype", bind="query-params")
     device = columns[4].selectbox("Device", DEVICES, key="device", bind="query-params")

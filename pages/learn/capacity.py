@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from akl_viz.ui import catalog, shell
+from akl_viz.ui import catalog, charts, shell
 from akl_viz.ui.capacity import experiment
 
 row = catalog.page("learn/capacity")
@@ -15,3 +15,4 @@ experiment.experiment()
 st.divider()
 shell.prose(row)
 shell.warm_up()
+charts.send()

@@ -88,6 +88,29 @@ def test_a_long_run_shows_progress_and_can_be_stopped_without_losing_what_was_th
     page.get_by_text("Still shown: the stored result").wait_for()
 
 
+def test_a_setting_changed_during_a_run_says_that_the_run_was_stopped(app, open_page):
+    page = opened(open_page, app, "?result=own&ranks=2.32.64&seeds=20&steps=3000")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Stop").wait_for(timeout=PATIENCE_MS)
+    box = page.get_by_role("spinbutton", name="First seed")
+    box.fill("1")
+    box.press("Enter")
+    page.get_by_text("The run was stopped, as its settings were changed").wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_text("Still shown: the stored result").is_visible()
+    assert page.get_by_role("button", name="Run", exact=True).is_visible()
+    assert page.get_by_role("button", name="Stop").count() == 0
+
+
+def test_a_number_out_of_range_is_a_sentence_and_nothing_is_lost(app, open_page):
+    page = opened(open_page, app, SMALL)
+    box = page.get_by_role("spinbutton", name="Adam steps")
+    box.fill("100000")
+    box.press("Enter")
+    page.get_by_text("The number of Adam steps must be from 1 to 3,000, not 100,000.").wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_text("Still shown: ").is_visible()
+    assert page.locator(".js-plotly-plot").count() == 7
+
+
 def test_the_rank_of_the_sentences_can_be_chosen_by_keyboard(app, open_page):
     page = opened(open_page, app)
     choice = page.get_by_role("radiogroup", name="Seed by seed, at rank").or_(
@@ -111,4 +134,5 @@ def test_an_unknown_loss_is_one_sentence_and_nothing_is_lost(app, open_page):
 def test_a_hostile_address_opens_the_stored_result(app, open_page):
     page = opened(open_page, app, "?result=%3Cb%3E&losses=%3Cscript%3E&ranks=-1.1e9&seeds=inf&steps=0")
     page.get_by_text("Shown: the stored result").wait_for()
-    assert page.get_by_test_id("stAlert").count() == 0
+    (alert,) = page.get_by_test_id("stAlert").all()
+    assert alert.inner_text().endswith("so below are the usual ones: result, losses, ranks, seeds, steps.")

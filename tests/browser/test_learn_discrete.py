@@ -139,6 +139,49 @@ def test_a_mistake_is_a_sentence_and_loses_nothing(app, open_page):
     assert shown(page, "head_gap", 0) != before
 
 
+def test_a_number_out_of_range_is_a_sentence_and_loses_nothing(app, open_page):
+    page = opened(open_page, app, SMALL)
+    before = shown(page, "head_gap", 0)
+    box = page.get_by_role("spinbutton", name="Learning rate")
+    box.fill("1e5")
+    box.press("Enter")
+    page.get_by_text("The learning rate must be from 1e-06 to 1,000, not 100,000.").wait_for(timeout=PATIENCE_MS)
+    assert page.get_by_text("Still shown: own, forward_kl, reverse_kl, sgd lr 0.5").is_visible()
+    assert shown(page, "head_gap", 0) == before
+    box.fill("0.25")
+    box.press("Enter")
+    finished(page)
+    assert shown(page, "head_gap", 0) != before
+    assert query_of(page)["lr"] == "0.25"
+
+
+def test_the_seed_of_the_animation_stays_among_the_seeds(app, open_page):
+    page = opened(open_page, app, SMALL + "&seed=4")
+    page.get_by_text("Start, steps, seeds, head and tail").click()
+    for name, value, seed in (("First seed", "10", "10"), ("Seeds", "2", "10")):
+        box = page.get_by_role("spinbutton", name=name, exact=True)
+        box.fill(value)
+        box.press("Enter")
+        page.get_by_text(f"seed {seed}, one of").wait_for(timeout=PATIENCE_MS)
+        finished(page)
+    drawn = page.get_by_role("spinbutton", name="Seed of the animation")
+    assert drawn.input_value() == "10"
+    drawn.fill("12")
+    drawn.press("Enter")
+    page.get_by_text("The seed of the animation must be from 10 to 11, not 12.").wait_for(timeout=PATIENCE_MS)
+
+
+def test_an_address_that_holds_nonsense_says_so_until_something_is_chosen(app, open_page):
+    page = opened(open_page, app, "?lr=-1&preset=x&steps=60")
+    sentence = page.get_by_text("so below are the usual ones: preset, lr.")
+    assert sentence.is_visible()
+    assert page.get_by_text("step 5 of 60").is_visible()
+    box = page.get_by_role("spinbutton", name="Learning rate")
+    box.fill("0.3")
+    box.press("Enter")
+    sentence.wait_for(state="detached", timeout=PATIENCE_MS)
+
+
 def test_a_long_run_shows_progress_and_can_be_stopped(app, open_page):
     page = open_page(f"{app}/discrete?seeds=100&steps=5000")
     page.get_by_text("5,000 steps of 400 students").wait_for(timeout=PATIENCE_MS)

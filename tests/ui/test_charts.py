@@ -21,7 +21,7 @@ def page():
 @pytest.fixture
 def waited(monkeypatch):
     found = []
-    monkeypatch.setattr(charts.time, "sleep", found.append)
+    monkeypatch.setattr(charts, "sleep", found.append)
     return found
 
 

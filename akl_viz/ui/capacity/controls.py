@@ -1,4 +1,7 @@
-"""The controls of the page: the stored result or a run of one's own. Each widget is named after a choice."""
+"""The controls of the page: the stored result or a run of one's own. Each widget is named after a choice.
+
+Boxes of numbers have no bounds: one with bounds keeps a number beyond them to itself; see `Wanted.config`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import streamlit as st
 
 from akl_viz.ui import permalink
 from akl_viz.ui.capacity import state
-from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address
+from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address, unusable
+from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "capacity."
 _LINK = PREFIX + "link"
@@ -30,7 +34,9 @@ def wanted() -> Wanted:
     if st.session_state[PREFIX + "source"] == OWN:
         _run()
     values = {field.name: st.session_state[PREFIX + field.name] for field in fields(Wanted)}
-    return Wanted(**values | {name: tuple(values[name]) for name in ("losses", "ranks")})
+    now = Wanted(**values | {name: tuple(values[name]) for name in ("losses", "ranks")})
+    tell_unusable("capacity", now)
+    return now
 
 
 def publish(now: Wanted) -> None:
@@ -54,14 +60,10 @@ def _run() -> None:
     )
     ranks.multiselect("Ranks of the student", state.RANKS, help="The teacher's logits have rank 32.", **_key("ranks"))
     seeds, first, steps = st.columns(3)
-    seeds.number_input(
-        "Seeds", 1, state.MOST_SEEDS, help="Each draws a teacher and a start; they run at once.", **_key("seeds")
-    )
-    first.number_input("First seed", 0, state.LAST_SEED, **_key("first_seed"))
+    seeds.number_input("Seeds", step=1, help="Each draws a teacher and a start; they run at once.", **_key("seeds"))
+    first.number_input("First seed", step=1, **_key("first_seed"))
     steps.number_input(
         "Adam steps",
-        1,
-        state.MOST_STEPS,
         step=200,
         help="The stored result took 3,000; after a few hundred a student may not have arrived yet.",
         **_key("steps"),
@@ -77,7 +79,9 @@ def _restore() -> None:
     known = to_address(Wanted())
     given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
     if given and given != st.session_state.get(_LINK):
-        _fill(from_address(given), replace=True)
+        left = from_address(given)
+        _fill(left, replace=True)
+        note_unusable("capacity", unusable(given), left)
         st.session_state[_LINK] = given
     _fill(Wanted(), replace=False)
 

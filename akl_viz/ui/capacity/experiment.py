@@ -11,6 +11,7 @@ from akl_viz.analysis.export import table_csv
 from akl_viz.errors import AklVizError
 from akl_viz.figures.capacity import GAP, PANELS, Panel, key_html
 from akl_viz.toys import LowRankConfig, LowRankResult
+from akl_viz.ui import charts
 from akl_viz.ui.capacity import findings
 from akl_viz.ui.capacity.controls import publish, wanted
 from akl_viz.ui.capacity.pictures import pictures
@@ -34,8 +35,9 @@ def experiment() -> None:
     publish(now)
     if result is None:
         return
+    _headline(result)
     _figures(result)
-    _findings(result)
+    _by_seed(result)
     _reproduce(result)
 
 
@@ -64,11 +66,11 @@ def _figures(result: LowRankResult) -> None:
     gap, *others = pictures(result, scheme, every)
     st.html(key_html(result.config.losses, scheme))
     st.markdown(f"**{GAP.title}**: {GAP.axis}")
-    st.plotly_chart(gap, key="capacity.gap", theme=None, alt=_alt(GAP), config=_config(GAP))
+    charts.chart(gap, key="capacity.gap", alt=_alt(GAP), config=_config(GAP))
     places = [place for start in range(0, len(PANELS), 3) for place in st.columns(3)]
     for place, panel, figure in zip(places, PANELS, others, strict=True):
-        key = f"capacity.{panel.field}"
-        place.plotly_chart(figure, key=key, theme=None, alt=_alt(panel), config=_config(panel))
+        with place:
+            charts.chart(figure, key=f"capacity.{panel.field}", alt=_alt(panel), config=_config(panel))
 
 
 def _alt(panel: Panel) -> str:
@@ -79,10 +81,15 @@ def _config(panel: Panel) -> dict[str, object]:
     return {"displaylogo": False, "toImageButtonOptions": {"filename": f"capacity-{panel.field}", "format": "svg"}}
 
 
-def _findings(result: LowRankResult) -> None:
+def _headline(result: LowRankResult) -> None:
     """Where over-smoothing and over-sharpening came back."""
     st.markdown("**What happened here**")
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in findings.headline(result)))
+    with st.container(key="capacity-headline"):
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in findings.headline(result)))
+
+
+def _by_seed(result: LowRankResult) -> None:
+    """In how many seeds, at one rank."""
     ranks = list(result.config.ranks)
     if st.session_state.get("capacity.rank") not in ranks:
         st.session_state["capacity.rank"] = ranks[0]

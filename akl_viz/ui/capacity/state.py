@@ -6,13 +6,15 @@ Values from an address are untrusted: each is checked, and one that is not valid
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.loss_spec import LossSpec
 from akl_viz.toys import LowRankConfig, lowrank_config
+from akl_viz.ui.limits import Limit
 
 STORED, OWN = "stored", "own"
 RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
@@ -20,6 +22,12 @@ RANKS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 MOST_SEEDS, MOST_STEPS, MOST_LOSSES = 20, 3_000, 6
 LAST_SEED = 10_000
 """Largest first seed offered."""
+LIMITS: dict[str, Limit[int]] = {
+    "seeds": Limit("The number of seeds", 1, MOST_SEEDS),
+    "first_seed": Limit("The first seed", 0, LAST_SEED),
+    "steps": Limit("The number of Adam steps", 1, MOST_STEPS),
+}
+"""Choice -> what a box or an address may hold."""
 _BETWEEN = ";"
 
 
@@ -36,6 +44,8 @@ class Wanted:
 
     def config(self) -> LowRankConfig:
         """The run. Raises InvalidInput where it cannot be one."""
+        for name, limit in LIMITS.items():
+            limit.check(getattr(self, name))
         if len(self.losses) > MOST_LOSSES:
             raise InvalidInput(f"Choose at most {MOST_LOSSES} losses, not {len(self.losses)}.")
         return lowrank_config(
@@ -49,15 +59,13 @@ class Wanted:
 
 def from_address(query: Mapping[str, str]) -> Wanted:
     """The view of an address; whatever is not valid is left at its default."""
-    default = Wanted()
-    return Wanted(
-        source=OWN if query.get("result") == OWN else STORED,
-        losses=_losses(query.get("losses")) or default.losses,
-        ranks=_ranks(query.get("ranks")) or default.ranks,
-        seeds=_whole(query.get("seeds"), 1, MOST_SEEDS, default.seeds),
-        first_seed=_whole(query.get("first"), 0, LAST_SEED, default.first_seed),
-        steps=_whole(query.get("steps"), 1, MOST_STEPS, default.steps),
-    )
+    read = {field: reader(query[name]) for name, (field, reader) in _READERS.items() if name in query}
+    return Wanted(**{field: value for field, value in read.items() if value is not None})
+
+
+def unusable(query: Mapping[str, str]) -> list[str]:
+    """The parameters of an address that `from_address` leaves at their defaults."""
+    return [name for name, (_, reader) in _READERS.items() if name in query and reader(query[name]) is None]
 
 
 def to_address(wanted: Wanted) -> dict[str, str | None]:
@@ -91,23 +99,28 @@ def loss_names() -> tuple[str, ...]:
     return tuple(DIVERGENCE_COLOURS)
 
 
-def _losses(text: str | None) -> tuple[str, ...]:
+def _losses(text: str) -> tuple[str, ...] | None:
     """Well-formed specifications; whether the table knows them is found when they run."""
     found = []
-    for part in (text or "").split(_BETWEEN)[:MOST_LOSSES]:
+    for part in text.split(_BETWEEN)[:MOST_LOSSES]:
         try:
             found.append(str(LossSpec.parse(part[:100])))
         except InvalidInput:
             continue
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found)) or None
 
 
-def _ranks(text: str | None) -> tuple[int, ...]:
-    named: Sequence[str] = (text or "").split(".")[: len(RANKS)]
-    return tuple(sorted({int(part) for part in named if part in {str(rank) for rank in RANKS}}))
+def _ranks(text: str) -> tuple[int, ...] | None:
+    named: Sequence[str] = text.split(".")[: len(RANKS)]
+    return tuple(sorted({int(part) for part in named if part in {str(rank) for rank in RANKS}})) or None
 
 
-def _whole(text: str | None, low: int, high: int, default: int) -> int:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 6:
-        return default
-    return int(text) if low <= int(text) <= high else default
+_READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "result": ("source", {STORED: STORED, OWN: OWN}.get),
+    "losses": ("losses", _losses),
+    "ranks": ("ranks", _ranks),
+    "seeds": ("seeds", LIMITS["seeds"].read),
+    "first": ("first_seed", LIMITS["first_seed"].read),
+    "steps": ("steps", LIMITS["steps"].read),
+}
+"""Parameter of an address -> the choice it stands for, and its value or None where it is not valid."""

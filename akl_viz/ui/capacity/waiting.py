@@ -13,6 +13,10 @@ from akl_viz.ui.waiting import Waiting
 
 _RUNS: Waiting[LowRankConfig, LowRankResult] = Waiting("capacity", "run", lambda: runs())
 _LAST = "capacity.last"
+_STARTED = "capacity.started"
+"""Key of the run that this session pressed Run for, until it ends."""
+_LEFT = "capacity.left"
+"""Key of the sentence that says why that run was left, until another one starts."""
 
 
 def result_for(wanted: Wanted) -> tuple[LowRankResult | None, bool]:
@@ -46,16 +50,35 @@ def _run(config: LowRankConfig) -> LowRankResult | None:
     followed, known = _RUNS.want(config), runs().known(config)
     if known is not None:
         _RUNS.leave()
+        _forget()
         return known
     if followed is None:
+        _tell_left(config)
         _offer(config)
         return None
     outcome = _RUNS.outcome(_RUNS.follow(config))
     if not isinstance(outcome, str):
         return outcome
+    _forget()
     _RUNS.say(followed, outcome)
     _offer(config)
     return None
+
+
+def _forget() -> None:
+    """The run of this session ended by itself or was stopped by hand: nobody wonders where it went."""
+    for name in (_STARTED, _LEFT):
+        st.session_state.pop(name, None)
+
+
+def _tell_left(config: LowRankConfig) -> None:
+    """Say that a run which had not ended was left, and why."""
+    started = st.session_state.pop(_STARTED, None)
+    if started is not None and runs().known(started) is None:
+        why = "it was no longer on the page" if started == config else "its settings were changed"
+        st.session_state[_LEFT] = f"The run was stopped, as {why}: press *Run* to start one with these settings."
+    if _LEFT in st.session_state:
+        st.info(st.session_state[_LEFT], icon=":material/stop_circle:")
 
 
 def _offer(config: LowRankConfig) -> None:
@@ -66,5 +89,7 @@ def _offer(config: LowRankConfig) -> None:
     words.markdown(f":gray[{students:,} students over {size}.]")
     if button.button("Run", key="capacity.run", icon=":material/play_arrow:", width="stretch"):
         _RUNS.leave()
+        _forget()
         _RUNS.follow(config)
+        st.session_state[_STARTED] = config
         st.rerun()

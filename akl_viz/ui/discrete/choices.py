@@ -25,6 +25,7 @@ from akl_viz.toys import (
     discrete_config,
     own_target,
 )
+from akl_viz.ui.limits import Limit
 
 OWN = "own"
 PRESETS = (*TARGETS, OWN)
@@ -32,6 +33,7 @@ MOST_LOSSES = 8
 MOST_STEPS = 5_000
 MOST_SEEDS = 100
 MOST_TOKENS = 2_000
+LAST_SEED = 2**31 - 1
 MOST_TEXT = 4_000
 """Characters of a typed target: it must fit an address."""
 MOST_RECORDED = 1_000
@@ -100,6 +102,26 @@ def defaults(preset: str) -> Choices:
 DEFAULT = defaults(PRESETS[0])
 
 
+def check(choices: Choices) -> None:
+    """Refuse numbers that the page does not take; one that has no say is not looked at.
+
+    Raises:
+        InvalidInput: one is out of range.
+    """
+    has_say = {
+        "noise": choices.start == "warm",
+        "depth": choices.start == "missing-mode",
+        "tokens": choices.preset == "zipf",
+        "far_from": choices.tail == "far",
+        "bottom": choices.tail == "bottom",
+    }
+    for name, limit in LIMITS.items():
+        if has_say.get(name, True):
+            limit.check(getattr(choices, name))
+    last = choices.first_seed + choices.seeds - 1
+    Limit("The seed of the animation", choices.first_seed, last).check(choices.seed)
+
+
 def config_of(choices: Choices) -> DiscreteConfig:
     """The experiment.
 
@@ -125,7 +147,7 @@ def config_of(choices: Choices) -> DiscreteConfig:
         mu=choices.mu,
         boundary=choices.boundary,
         tail=choices.tail,
-        far_from=choices.far_from or None,
+        far_from=(choices.far_from or None) if choices.tail == "far" else None,
         bottom=choices.bottom if choices.tail == "bottom" else None,
         every=every(choices.steps),
         frames=True,
@@ -186,6 +208,13 @@ def from_address(query: Mapping[str, str]) -> Choices:
     return replace(choices, seed=within(seed, choices.first_seed, choices.seeds))
 
 
+def unusable(query: Mapping[str, str]) -> list[str]:
+    """The parameters of an address that `from_address` leaves out or changes."""
+    taken = from_address(query)
+    known = {"preset": _word(*PRESETS)} | _READERS
+    return [name for name, read in known.items() if name in query and read(query[name]) != getattr(taken, name)]
+
+
 def to_address(choices: Choices) -> dict[str, str | None]:
     """The parameters `from_address` reads as these choices; None where one is at the preset's default."""
     base = replace(defaults(choices.preset), seed=choices.first_seed)
@@ -201,23 +230,6 @@ def _word(*allowed: str) -> Callable[[str], str | None]:
     return lambda text: text if text in allowed else None
 
 
-def _whole(lower: int, upper: int) -> Callable[[str], int | None]:
-    def read(text: str) -> int | None:
-        known = text.isascii() and text.isdigit() and len(text) < 10
-        return int(text) if known and lower <= int(text) <= upper else None
-
-    return read
-
-
-def _decimal(lower: float, upper: float) -> Callable[[str], float | None]:
-    def read(text: str) -> float | None:
-        with suppress(ValueError):
-            return float(text) if len(text) < 30 and lower <= float(text) <= upper else None
-        return None
-
-    return read
-
-
 def _typed(text: str) -> str | None:
     with suppress(InvalidInput):
         return text if len(text) <= MOST_TEXT and own_target(numbers_of(text)).size else None
@@ -229,24 +241,29 @@ def _losses(text: str) -> tuple[str, ...] | None:
     return found[:MOST_LOSSES] or None
 
 
+LIMITS: dict[str, Limit[Any]] = {
+    "lr": Limit("The learning rate", 1e-6, 1e3),
+    "noise": Limit("The noise of a warmed-up start", 0.0, 100.0),
+    "depth": Limit("The depth of a missing mode", 0.0, 500.0),
+    "steps": Limit("The number of steps", 1, MOST_STEPS),
+    "tokens": Limit("The number of tokens", 2, MOST_TOKENS),
+    "seeds": Limit("The number of seeds", 1, MOST_SEEDS),
+    "first_seed": Limit("The first seed", 0, LAST_SEED),
+    "share": Limit("The share of a gap to get below", 0.01, 0.99),
+    "mu": Limit("The mass of the head", 0.05, 0.95),
+    "far_from": Limit("The first far token", 0, MOST_TOKENS),
+    "bottom": Limit("k, the number of tokens in the tail,", 1, MOST_TOKENS),
+}
+"""Choice -> what a box or an address may hold; which seeds can be drawn depends on the others."""
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "target": _typed,
-    "tokens": _whole(2, MOST_TOKENS),
     "losses": _losses,
     "optimiser": _word(*OPTIMISERS),
-    "lr": _decimal(1e-6, 1e3),
     "start": _word(*STARTS),
-    "noise": _decimal(0.0, 100.0),
-    "depth": _decimal(0.0, 500.0),
-    "steps": _whole(1, MOST_STEPS),
-    "seeds": _whole(1, MOST_SEEDS),
-    "first_seed": _whole(0, 2**31 - 1),
-    "seed": _whole(0, 2**31 - 1),
-    "mu": _decimal(0.05, 0.95),
+    "seed": LIMITS["first_seed"].read,
     "boundary": _word(*BOUNDARIES),
     "tail": _word(*TAILS),
-    "far_from": _whole(0, MOST_TOKENS),
-    "bottom": _whole(1, MOST_TOKENS),
-    "share": _decimal(0.01, 0.99),
+    **{name: limit.read for name, limit in LIMITS.items()},
 }
-"""Parameter of an address -> its value, or None where it is not valid."""
+"""Parameter of an address -> its value, or None where it is not valid; what others must fit comes first."""

@@ -1,4 +1,7 @@
-"""The controls of the page. Each widget is named after a choice, so that a preset or an address can fill it."""
+"""The controls of the page. Each widget is named after a choice, so that a preset or an address can fill it.
+
+Boxes of numbers have no bounds: one with bounds keeps a number beyond them to itself; see `choices.check`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DEFAULT_LR, LOSSES, OPTIMISERS, STARTS, TAILS, TARGETS
 from akl_viz.ui import permalink
 from akl_viz.ui.discrete import choices as chosen
-from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address
+from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address, unusable
 from akl_viz.ui.folded import folded
+from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "discrete."
 _LINK = PREFIX + "link"
@@ -46,9 +49,7 @@ def choices() -> Choices:
         **_key("losses"),
     )
     optimiser.selectbox("Optimiser", OPTIMISERS, on_change=_take_lr, **_key("optimiser"))
-    lr.number_input(
-        "Learning rate", 1e-6, 1e3, step=0.05, format="%g", help="The loss is a plain sum over tokens.", **_key("lr")
-    )
+    lr.number_input("Learning rate", step=0.05, format="%g", help="The loss is a plain sum over tokens.", **_key("lr"))
     if st.session_state[PREFIX + "preset"] == chosen.OWN:
         st.text_area(
             "Your teacher: probabilities, divided by their sum",
@@ -61,7 +62,9 @@ def choices() -> Choices:
         if opened:
             _run()
             _regions()
-    return _collected()
+    now = _collected()
+    tell_unusable("discrete", now)
+    return now
 
 
 def publish(now: Choices) -> None:
@@ -78,40 +81,30 @@ def _run() -> None:
     columns[0].selectbox("Student's start", STARTS, format_func=_START_LABELS.__getitem__, **_key("start"))
     start = st.session_state[PREFIX + "start"]
     columns[1].number_input(
-        "Noise of a warmed-up start", 0.0, 100.0, step=0.25, help="Standard deviation, in logits.",
+        "Noise of a warmed-up start", step=0.25, help="Standard deviation, in logits.",
         disabled=start != "warm", **_key("noise"),
     )  # fmt: skip
     columns[2].number_input(
-        "Depth of a missing mode", 0.0, 500.0, step=1.0, help="How far the logits of the first half are lowered.",
+        "Depth of a missing mode", step=1.0, help="How far the logits of the first half are lowered.",
         disabled=start != "missing-mode", **_key("depth"),
     )  # fmt: skip
-    columns[3].number_input("Steps", 1, chosen.MOST_STEPS, step=50, **_key("steps"))
+    columns[3].number_input("Steps", step=50, **_key("steps"))
     columns[4].number_input(
-        "Tokens of Zipf's law", 2, chosen.MOST_TOKENS, step=100,
+        "Tokens of Zipf's law", step=100,
         disabled=st.session_state[PREFIX + "preset"] != "zipf", **_key("tokens"),
     )  # fmt: skip
     seeds, first, shown, share = st.columns(4)
-    seeds.number_input("Seeds", 1, chosen.MOST_SEEDS, help="More than one draws medians and bands.", **_key("seeds"))
-    first.number_input("First seed", 0, 2**31 - 1, **_key("first_seed"))
-    _seed(shown)
-    share.number_input(
-        "Share of a gap to get below",
-        0.01,
-        0.99,
-        step=0.05,
-        help="Who gets there first is told below.",
-        **_key("share"),
+    seeds.number_input(
+        "Seeds", step=1, help="More than one draws medians and bands.", on_change=_take_seed, **_key("seeds")
     )
-
-
-def _seed(place: DeltaGenerator) -> None:
-    """Which of the seeds is animated."""
-    first, count = (st.session_state[PREFIX + name] for name in ("first_seed", "seeds"))
-    st.session_state[PREFIX + "seed"] = chosen.within(st.session_state[PREFIX + "seed"], first, count)
-    place.number_input(
-        "Seed of the animation", first, first + count - 1, help="One of the seeds; curves and counts are over all.",
-        disabled=count == 1, **_key("seed"),
+    first.number_input("First seed", step=1, on_change=_take_seed, **_key("first_seed"))
+    shown.number_input(
+        "Seed of the animation", step=1, help="One of the seeds; curves and counts are over all.",
+        disabled=st.session_state[PREFIX + "seeds"] == 1, **_key("seed"),
     )  # fmt: skip
+    share.number_input(
+        "Share of a gap to get below", step=0.05, help="Who gets there first is told below.", **_key("share")
+    )
 
 
 def _regions() -> None:
@@ -131,11 +124,10 @@ def _regions() -> None:
     tail = st.session_state[PREFIX + "tail"]
     if tail == "far":
         columns[3].number_input(
-            "First far token", 0, chosen.MOST_TOKENS, help="0: 57.5 % of the way, the notebook's inset.",
-            **_key("far_from"),
-        )  # fmt: skip
+            "First far token", step=1, help="0: 57.5 % of the way, the notebook's inset.", **_key("far_from")
+        )
     elif tail == "bottom":
-        columns[3].number_input("k", 1, chosen.MOST_TOKENS, **_key("bottom"))
+        columns[3].number_input("k", step=1, **_key("bottom"))
 
 
 def _key(name: str) -> dict[str, Any]:
@@ -147,7 +139,9 @@ def _restore() -> None:
     known = to_address(chosen.DEFAULT)
     given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
     if given and given != st.session_state.get(_LINK):
-        _fill(asdict(from_address(given)))
+        left = from_address(given)
+        _fill(asdict(left))
+        note_unusable("discrete", unusable(given), left)
         st.session_state[_LINK] = given
     for name, value in asdict(chosen.DEFAULT).items():
         st.session_state.setdefault(PREFIX + name, list(value) if isinstance(value, tuple) else value)
@@ -161,6 +155,12 @@ def _fill(values: dict[str, Any]) -> None:
 def _take_preset() -> None:
     found = asdict(defaults(st.session_state[PREFIX + "preset"]))
     _fill({name: found[name] for name in _FROM_PRESET})
+
+
+def _take_seed() -> None:
+    """The seeds became others: the one that is drawn stays among them."""
+    seed, first, count = (st.session_state[PREFIX + name] for name in ("seed", "first_seed", "seeds"))
+    st.session_state[PREFIX + "seed"] = chosen.within(seed, first, count)
 
 
 def _take_lr() -> None:

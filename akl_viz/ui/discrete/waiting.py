@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from akl_viz.errors import AklVizError
-from akl_viz.ui.discrete.choices import DEFAULT, Choices, config_of
+from akl_viz.ui.discrete.choices import DEFAULT, Choices, check, config_of
 from akl_viz.ui.discrete.results import Asked, Result, results
 from akl_viz.ui.plain import plain
 from akl_viz.ui.waiting import Waiting
@@ -18,6 +18,7 @@ def result_for(choices: Choices) -> tuple[Result | None, bool]:
     """The result to show and whether it answers the choices; else the last one of this session, or the default."""
     result = None
     try:
+        check(choices)
         asked = Asked(config_of(choices), choices.share, choices.seed)
     except AklVizError as error:
         _RESULTS.want(None)

@@ -46,12 +46,12 @@ def sentence(fits: GaussianFits) -> str:
         return f"No start led to a minimum of {loss_name(REVERSE)} here."
     optima, parts = fits.optima[REVERSE], len(fits.config.target.means)
     kind = _kind(found[0], parts)
-    told = f"The global optimum of KL(S‖T) {kind}: {optima[0].value:.3f} nats at {_at(fits, 0)}."
+    told = f"The global optimum of KL(S‖T) {kind}: {_number(optima[0].value, 3)} nats at {_at(fits, 0)}."
     if parts == 1:
         return told
     other = next((rank for rank, one in enumerate(found) if (len(one) > 1) != (len(found[0]) > 1)), None)
     if other is not None:
-        value = f"{optima[other].value:.3f} nats ({_at(fits, other)})"
+        value = f"{_number(optima[other].value, 3)} nats ({_at(fits, other)})"
         return f"{told} The best one that {_kind(found[other], parts)} has {value}."
     return f"{told} No start led to one that {'sits on one part' if len(found[0]) > 1 else 'spans several'}."
 
@@ -77,5 +77,11 @@ def _kind(one: tuple[int, ...], parts: int) -> str:
 
 def _at(fits: GaussianFits, rank: int) -> str:
     one = fits.optima[REVERSE][rank]
-    mean, sd = (", ".join(f"{value:.1f}" for value in values) for values in (one.mean, one.sd))
+    mean, sd = (", ".join(_number(value, 1) for value in values) for values in (one.mean, one.sd))
     return f"mean {mean}, sd {sd}" if len(one.mean) == 1 else f"mean ({mean}), sd ({sd})"
+
+
+def _number(value: float, digits: int) -> str:
+    """Rounded, with a minus sign; what rounds to zero has none."""
+    # Adding 0 makes a zero of minus zero.
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")

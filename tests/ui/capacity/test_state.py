@@ -6,7 +6,17 @@ import pytest
 
 from akl_viz.cli import main
 from akl_viz.errors import InvalidInput
-from akl_viz.ui.capacity.state import LAST_SEED, MOST_STEPS, OWN, STORED, Wanted, command, from_address, to_address
+from akl_viz.ui.capacity.state import (
+    LAST_SEED,
+    MOST_STEPS,
+    OWN,
+    STORED,
+    Wanted,
+    command,
+    from_address,
+    to_address,
+    unusable,
+)
 
 CHOSEN = Wanted(OWN, ("akl:direction=reversed,mu=0.6", "jsd"), (2, 4), 5, 7, 40)
 
@@ -39,6 +49,24 @@ def test_a_hostile_address_changes_nothing_by_what_is_invalid(hostile):
         Wanted(),
         Wanted(source=OWN, losses=("__class__",)),
     )
+
+
+def test_what_an_address_cannot_say_is_named():
+    assert unusable({"result": "own", "seeds": "0", "first": "7", "ranks": "x", "other": "?"}) == ["ranks", "seeds"]
+    assert unusable({name: text for name, text in to_address(CHOSEN).items() if text is not None}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"seeds": 21}, "The number of seeds must be from 1 to 20, not 21."),
+        ({"first_seed": -1}, "The first seed must be from 0 to 10,000, not -1."),
+        ({"steps": 10**9}, "The number of Adam steps must be from 1 to 3,000, not 1,000,000,000."),
+    ],
+)
+def test_a_number_out_of_range_is_a_sentence(changes, match):
+    with pytest.raises(InvalidInput, match=match):
+        Wanted(OWN, **changes).config()
 
 
 def test_too_many_losses_are_a_sentence():

@@ -13,12 +13,14 @@ from akl_viz.ui.discrete.choices import (
     MOST_LOSSES,
     MOST_RECORDED,
     PRESETS,
+    check,
     config_of,
     defaults,
     every,
     from_address,
     numbers_of,
     to_address,
+    unusable,
 )
 from akl_viz.ui.discrete.experiment import command
 
@@ -69,6 +71,18 @@ def given(choices):
 @pytest.mark.parametrize("choices", [*map(defaults, PRESETS), *VIEWS])
 def test_an_address_gives_the_choices_back(choices):
     assert from_address(given(choices)) == choices
+
+
+@pytest.mark.parametrize("choices", [*map(defaults, PRESETS), *VIEWS])
+def test_what_an_address_holds_can_be_used(choices):
+    check(choices)
+    assert unusable(given(choices)) == []
+
+
+def test_what_an_address_cannot_say_is_named():
+    assert set(unusable(HOSTILE)) == set(HOSTILE)
+    assert unusable({"lr": "-1", "preset": "x", "steps": "40", "step": "?"}) == ["preset", "lr"]
+    assert unusable({"seeds": "3", "seed": "900"}) == ["seed"]
 
 
 def test_the_default_needs_no_address():
@@ -135,6 +149,35 @@ def test_the_command_runs_the_same_experiment(choices, monkeypatch):
 def test_a_mistake_is_one_sentence(changes, match):
     with pytest.raises(InvalidInput, match=match):
         config_of(replace(DEFAULT, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"lr": 1e5}, r"The learning rate must be from 1e-06 to 1,000, not 100,000\."),
+        ({"lr": float("nan")}, "The learning rate must be"),
+        ({"steps": 0}, "The number of steps must be from 1 to 5,000, not 0"),
+        ({"seeds": 101}, "The number of seeds"),
+        ({"seeds": 0}, "The number of seeds"),
+        ({"first_seed": -1}, "The first seed"),
+        ({"seeds": 3, "first_seed": 5, "seed": 8}, "The seed of the animation must be from 5 to 7, not 8"),
+        ({"share": 1.0}, "The share of a gap"),
+        ({"start": "warm", "noise": -1.0}, "The noise"),
+        ({"start": "missing-mode", "depth": 501.0}, "The depth"),
+        ({"preset": "zipf", "tokens": 2001}, "The number of tokens"),
+        ({"tail": "far", "far_from": -1}, "The first far token"),
+        ({"tail": "bottom", "bottom": 0}, "k, the number of tokens in the tail, must be"),
+    ],
+)
+def test_a_number_out_of_range_is_a_sentence(changes, match):
+    with pytest.raises(InvalidInput, match=match):
+        check(replace(DEFAULT, **changes))
+
+
+def test_a_number_without_a_say_stops_nothing():
+    unseen = replace(DEFAULT, noise=-1.0, depth=501.0, tokens=0, far_from=5000, bottom=0)
+    check(unseen)
+    config_of(replace(DEFAULT, far_from=5000, bottom=0))
 
 
 def test_a_typed_list_may_use_any_separator():

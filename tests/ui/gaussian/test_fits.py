@@ -156,6 +156,14 @@ def test_the_figure_draws_both_kinds_and_marks_the_view():
     assert not optima_against_sd(rows, None, "dark").layout.shapes
 
 
+def test_a_mean_that_rounds_to_zero_has_no_sign_and_a_negative_one_a_minus_sign():
+    fits = fitted(checked({"preset": "modes", "grid": "wide", "parts": [[-30, 4, 0.5], [30, 4, 0.5]]}))["wide"]
+    best, *others = fits.optima["reverse_kl"]
+    for mean, words in ((-0.04, "at mean 0.0, sd"), (-30.0, "at mean −30.0, sd")):
+        moved = replace(fits, optima=fits.optima | {"reverse_kl": (replace(best, mean=np.array([mean])), *others)})
+        assert words in sentence(moved)
+
+
 def test_a_spoiled_file_costs_only_the_wait(monkeypatch, tmp_path):
     spoiled = tmp_path / "gaussian.json"
     for text in ("", "[]", "{}", "{"):

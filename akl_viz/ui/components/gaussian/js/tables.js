@@ -3,18 +3,20 @@
 // A mean that is zero but for rounding is shown as zero; its exact value stands beside it.
 const near = (value) => num(Math.abs(value) < 5e-7 ? 0 : value);
 const listed = (values) => (values.length === 1 ? near(values[0]) : `(${values.map(near).join(", ")})`);
-const moment = (values) => (values.length === 1 ? values[0].toFixed(2) : `(${values.map((value) => value.toFixed(2)).join(", ")})`);
+// Rounded, with a minus sign; what rounds to zero has none.
+const fixed = (value, digits) => (Math.abs(value) < 0.5 / 10 ** digits ? 0 : value).toFixed(digits).replace("-", SIGN);
+const moment = (values) => (values.length === 1 ? fixed(values[0], 2) : `(${values.map((value) => fixed(value, 2)).join(", ")})`);
 const cell = (name, value, text) => el("td", {}, field(name, value, text));
 
 function optimaTable(numbers) {
-  const first = (loss) => el("th", { scope: "row" }, el("i", { class: "dot", style: { background: `var(--akl-loss-${loss.key})` } }), loss.direction);
+  const first = (loss) => el("th", { scope: "row", class: "loss" }, el("i", { class: "dot", style: { background: `var(--akl-loss-${loss.key})` } }), loss.direction);
   const failed = (loss) => (loss.failed === 0 ? [] : [el("tr", {}, first(loss), el("td", { colspan: 4 }, "failed: ended at no minimum"),
     cell(`failed.${loss.key}`, loss.failed, `${loss.failed} of ${numbers.starts}`), el("td", {}))]);
   const rows = numbers.losses.flatMap((loss) => [...loss.optima.map((one, rank) => {
     const name = `${loss.key}.${rank}`;
     return el("tr", { class: one.best ? "best" : "" }, first(loss),
       el("td", {}, `${rank + 1}, ${one.best ? "global" : "local"}`),
-      cell(`value.${name}`, one.value, one.value.toFixed(4)),
+      cell(`value.${name}`, one.value, fixed(one.value, 4)),
       cell(`mean.${name}`, one.mean[0], listed(one.mean)), cell(`sd.${name}`, one.sd[0], listed(one.sd)),
       cell(`starts.${name}`, one.starts, `${one.starts} of ${numbers.starts}`),
       el("td", {}, one.parts.length ? one.parts.join(", ") : "none"));

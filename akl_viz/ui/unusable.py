@@ -1,0 +1,31 @@
+"""What of an address could not be used: said until a person chooses something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+_UNUSABLE = ".unusable"
+
+
+def note_unusable(page: str, names: Sequence[str], left: object) -> None:
+    """Keep what `tell_unusable` says.
+
+    Args:
+        page: begins the key of the session.
+        names: parameters of the page that could not be used.
+        left: the choices that the address left the page with.
+    """
+    st.session_state[page + _UNUSABLE] = (tuple(names), left)
+
+
+def tell_unusable(page: str, now: object) -> None:
+    """Say it for as long as the choices are those the address left: the script may run again by itself."""
+    names, left = st.session_state.get(page + _UNUSABLE, ((), None))
+    if names and now == left:
+        listed = ", ".join(f"`{name}`" for name in names)
+        st.warning(
+            f"Some settings in this address cannot be used, so below are the usual ones: {listed}.",
+            icon=":material/link_off:",
+        )
