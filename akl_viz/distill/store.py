@@ -215,7 +215,11 @@ class RunStore:
         folder = self.folder / runs.CHECKPOINTS / loss_folder(loss) / runs.step_name(step)
         with explained(self.folder):
             fill_folder(folder, write)
-        self._pending.append(self._disk.submit(_committed, folder, step, keep))
+        try:
+            self._pending.append(self._disk.submit(_committed, folder, step, keep))
+        except RuntimeError:
+            # The program is ending, and starts no thread any more; the checkpoint is worth the wait.
+            _committed(folder, step, keep)
 
     def checkpoints(self, loss: str) -> tuple[int, ...]:
         """Steps of the checkpoints of a loss, in order."""

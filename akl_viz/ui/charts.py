@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 _TAKEN = "charts.taken"
-HEAD_START_S = 0.25
+HEAD_START_S = 0.5
 """Seconds in which the browser draws what it has, before plotly is sent for."""
 _HEIGHT = 450
 """Pixels of a figure that names no height of its own."""

@@ -16,7 +16,7 @@ from akl_viz.figures.theme import Theme
 from akl_viz.figures.weights import beyond_wall, weight_histogram
 from akl_viz.metrics import METRICS
 from akl_viz.records import TokenTrace
-from akl_viz.ui import charts, permalink
+from akl_viz.ui import permalink
 from akl_viz.ui.command import TEXT_FILE, inspect_command, needs_file
 from akl_viz.ui.components.payload import default_pins
 from akl_viz.ui.inspector import inspector, standalone_html
@@ -92,9 +92,10 @@ def weights_chart(trace: TokenTrace) -> None:
     single = int((trace.columns["head_size"] == 1).sum())
     beyond = beyond_wall(trace)
     st.markdown("**How AKL weighs** the forward term over this text")
-    charts.chart(
+    st.plotly_chart(
         weight_histogram(trace, theme()),
         key="tokens.weights",
+        theme=None,
         alt=f"Histogram of the AKL weight of KL(T‖S) over {trace.n_scored} positions; {beyond} lie above 0.5.",
         config={"displaylogo": False, "toImageButtonOptions": {"filename": "akl-weights", "format": "svg"}},
     )

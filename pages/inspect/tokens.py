@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from akl_viz.ui import catalog, charts, controls, results, shell, waiting
+from akl_viz.ui import catalog, controls, results, shell, waiting
 
 row = catalog.page("inspect/tokens")
 shell.lead(row)
@@ -20,10 +20,10 @@ if trace is not None:
     results.notices(trace)
     state = results.strip_and_cards(trace)
     results.models_line(trace)
-    table, histogram = st.columns([1.2, 1], gap="large")
+    table, chart = st.columns([1.2, 1], gap="large")
     with table:
         results.summary_table(trace)
-    with histogram:
+    with chart:
         results.weights_chart(trace)
     if current and request is not None:
         results.reproduce(request, trace, state)
@@ -32,4 +32,3 @@ if trace is not None:
 st.divider()
 shell.prose(row)
 shell.warm_up()
-charts.send()

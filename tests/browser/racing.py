@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import TimeoutError
 
-from akl_viz.distill import ProbeRow, RunStore
+from akl_viz.distill import ProbeRow, RunStore, list_runs
 from akl_viz.ui.permalink import pack_text
 from tests.browser_fixtures import running, settled
 
@@ -85,12 +85,20 @@ def choose_toy(page, steps):
     set_steps(page, steps)
 
 
-def choose_row(page, row):
-    """Click into the box before a row of the saved runs."""
-    settled(page)
+def choose_run(page, server, name):
+    """Click into the box before a saved run; a table that is drawn anew just then does not take the click."""
+    row = [run.name for run in list_runs(server.root)].index(name)
     table = page.get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    table.click(position={"x": 15, "y": 35 * row + 52})
+    for _ in range(5):
+        settled(page)
+        table.scroll_into_view_if_needed()
+        table.click(position={"x": 15, "y": 35 * row + 52})
+        try:
+            button(page, f"Delete {name}").wait_for(timeout=PATIENCE_MS / 20)
+            return
+        except TimeoutError:
+            continue
+    raise AssertionError(f"the run {name} cannot be chosen")
 
 
 def record_run(server, name):

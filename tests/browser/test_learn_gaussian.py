@@ -99,7 +99,7 @@ def test_the_target_follows_the_pointer_without_the_server(app, open_page):
     assert float(handle.get_attribute("aria-valuenow")) < at - 5
 
 
-def test_the_words_turn_with_the_sd(app, open_page):
+def test_the_words_turn_with_the_sd_and_with_the_spacing(app, open_page):
     page = opened(open_page, app)
     paper, wide = page.locator("[data-verdict='paper']"), page.locator("[data-verdict='wide']")
     assert "sits on one mode" in paper.inner_text()
@@ -108,6 +108,16 @@ def test_the_words_turn_with_the_sd(app, open_page):
     assert "global optimum of KL(S‖T) spans both" in paper.inner_text()
     assert "global optimum of KL(S‖T) sits on one mode" in wide.inner_text()
     assert shown(page, "value.reverse_kl.0") == pytest.approx(0.290, abs=5e-4)
+    page.locator("[data-control='reset']").click()
+    answered(page)
+    assert "sits on one mode" in paper.inner_text()
+    page.locator("[data-control='spacing']").fill("35")
+    answered(page)
+    assert "spans both" in paper.inner_text()
+    document = json.loads(printed(commands(page)[0]))
+    (left,), (right,) = document["target"]["means"]
+    assert right - left == 35
+    check_against(page, document)
 
 
 def test_the_keyboard_moves_the_grips(app, open_page):

@@ -6,14 +6,14 @@ import shlex
 import pandas as pd
 import pytest
 
-from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, RunStore, list_runs, open_run
+from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, RunStore, open_run
 from tests.browser.racing import (
     LONG,
     PATIENCE_MS,
     RaceServer,
     address_of,
     button,
-    choose_row,
+    choose_run,
     choose_toy,
     held_step,
     opened,
@@ -83,8 +83,7 @@ def test_the_chosen_run_stays_chosen_until_it_is_deleted_in_every_tab(races, ope
     page = opened(open_page, races.address)
     other = open_page(f"{races.address}?run=0-a")
     says(other, "Finished at step 0")
-    choose_row(page, [run.name for run in list_runs(races.root)].index("0-a"))
-    button(page, "Delete 0-a").wait_for(timeout=PATIENCE_MS)
+    choose_run(page, races, "0-a")
     record_run(races, "0-c")
     page.get_by_text("Give the first steps room").click()
     settled(page)
@@ -117,6 +116,15 @@ def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):
     choose_toy(page, LONG)
     button(page, "Start").click()
     wait_for_step(page, 0)
+    old = sorted(known)[0]
+    choose_run(page, races, old)
+    button(page, f"Delete {old}").click()
+    asked = page.get_by_role("dialog")
+    asked.wait_for()
+    page.wait_for_timeout(6_000)  # longer than curves wait to be drawn again
+    assert asked.is_visible()
+    page.keyboard.press("Escape")
+    asked.wait_for(state="detached")
     other = opened(open_page, races.address)
     # Without a word of its own, another session sees the run that goes on.
     wait_for_step(other, 0)

@@ -69,6 +69,18 @@ def test_only_the_newest_checkpoint_can_be_resumed_from(finished):
     assert kept == ["step-000008"]
 
 
+def test_a_program_that_ends_still_keeps_its_last_checkpoint(tmp_path, monkeypatch):
+    """As when a server is stopped: Python starts no thread any more while the run takes its last steps."""
+
+    def ending(self, *work):
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(store.ThreadPoolExecutor, "submit", ending)
+    run(toy(steps=2, losses=("akl",)), tmp_path / "run")
+    found = open_run(tmp_path / "run")
+    assert (found.status, set(found.checkpoints("akl"))) == ("finished", {2})
+
+
 def test_keep_leaves_the_newest_checkpoints(tmp_path):
     run(toy(keep=1, losses=("akl",)), tmp_path / "run")
     assert list(open_run(tmp_path / "run").checkpoints("akl")) == [8]

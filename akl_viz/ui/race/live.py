@@ -15,7 +15,7 @@ from akl_viz.errors import AklVizError
 from akl_viz.figures.race import PANELS, key_html, race_panel
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.moment import moment
-from akl_viz.ui.race.saved import STORED, STORED_TITLE, comparison
+from akl_viz.ui.race.saved import STORED, STORED_TITLE, asking, comparison
 from akl_viz.ui.race.service import Race, service
 from akl_viz.ui.race.start import open_run
 from akl_viz.ui.race.uploads import titled
@@ -158,7 +158,8 @@ def _live(name: str) -> None:
     drawn, probes, when = st.session_state.get(_DRAWN, (name, 0, 0.0))
     if race is None:
         st.rerun()
-    if drawn == name and probes != race.probes and time.monotonic() - when > REDRAW_SECONDS:
+    due = probes != race.probes and time.monotonic() - when > REDRAW_SECONDS
+    if drawn == name and due and not asking():
         st.rerun()
     _state(race)
 

@@ -24,6 +24,8 @@ STORED_TITLE = "A run to begin with"
 _COMPARED = "race.compared"
 _CHOSEN = "race.chosen"
 """Session key: the name of the run that is chosen in the list."""
+_ASKING = "race.asking"
+"""Session key: whether the question before a deletion is open; every run of the page closes it."""
 _LINK = "race.link_run"
 """Session key: the run that the address names."""
 
@@ -33,6 +35,7 @@ def opened() -> str | None:
 
     One that is gone stays the one to show, so that this can be said, but not in the address.
     """
+    _answered()
     asked = st.query_params.get("run")
     if asked is not None and asked != st.session_state.get(_LINK):
         st.session_state[OPEN] = asked
@@ -137,10 +140,20 @@ def _actions(run: Run, shown: str | None) -> None:
         # A run that waits to be resumed is not written yet, but somebody wants it.
         wanted = run.status == "running" or any(race.name == name for race in service().active())
         if st.button(f"Delete {plain(name)}", key="race.delete", icon=":material/delete:", disabled=wanted):
+            st.session_state[_ASKING] = True
             _confirm(name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
 
 
-@st.dialog("Delete this run?")
+def asking() -> bool:
+    """Whether a question is open, which another run of the page would close."""
+    return _ASKING in st.session_state
+
+
+def _answered() -> None:
+    st.session_state.pop(_ASKING, None)
+
+
+@st.dialog("Delete this run?", on_dismiss=_answered)
 def _confirm(name: str, size: int) -> None:
     st.write(f"{plain(name)} with its checkpoints and curves, {size / 1e6:.1f} MB, will be gone for good.")
     if st.button("Delete", key="race.delete.sure"):
