@@ -40,9 +40,9 @@ test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 types: $(STAMP)
 	$(PY) -m mypy
 
-# Three workers on two cores: one of them mostly waits for a page.
+# Three workers on two cores: one of them mostly waits for a page. In order of name: files of few tests are the slow ones.
 every-test: $(STAMP)
-	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25
+	$(PY) -m pytest -q -rs -n 3 --dist loadfile --no-loadscope-reorder --durations=25
 
 browser: $(STAMP) ## the browser tests only
 	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25 -m browser

@@ -217,8 +217,7 @@ class RunStore:
             fill_folder(folder, write)
         try:
             self._pending.append(self._disk.submit(_committed, folder, step, keep))
-        except RuntimeError:
-            # The program is ending, and starts no thread any more; the checkpoint is worth the wait.
+        except RuntimeError:  # the program is ending, and starts no thread any more
             _committed(folder, step, keep)
 
     def checkpoints(self, loss: str) -> tuple[int, ...]:
