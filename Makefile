@@ -4,6 +4,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 PORT ?= 8501
+# Three workers on two cores: one of them mostly waits for a page.
+PYTEST := $(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
@@ -40,12 +42,11 @@ test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 types: $(STAMP)
 	$(PY) -m mypy
 
-# Three workers on two cores: one of them mostly waits for a page. In order of name: files of few tests are the slow ones.
 every-test: $(STAMP)
-	$(PY) -m pytest -q -rs -n 3 --dist loadfile --no-loadscope-reorder --durations=25
+	$(PYTEST)
 
 browser: $(STAMP) ## the browser tests only
-	$(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25 -m browser
+	$(PYTEST) -m browser
 
 data: $(STAMP) ## rebuild data/ from its sources (about one and a half CPU-hours)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-data.txt

@@ -1,6 +1,5 @@
 """How the tests drive the animation of learn/discrete and read its numbers."""
 
-import shlex
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -55,15 +54,6 @@ def is_drawn(page):
     return page.locator(".discrete canvas").evaluate(
         "node => node.getContext('2d').getImageData(0, 0, node.width, node.height).data.some((value) => value > 0)"
     )
-
-
-def shown_command(page):
-    page.get_by_text("Show the command").click()
-    code = page.get_by_test_id("stCode").first
-    code.wait_for()
-    program, *words = shlex.split(code.inner_text())
-    assert program == "akl-viz"
-    return words
 
 
 def query_of(page):

@@ -1,7 +1,5 @@
 """How the tests drive the bars of learn/divergences and read its numbers."""
 
-import shlex
-
 from tests.browser_fixtures import settled
 
 PATIENCE_MS = 90_000
@@ -43,11 +41,3 @@ def pull(page, side, token, share):
         page.mouse.move(box["x"] + box["width"] * share * step / 5, y)
     page.mouse.up()
     answered(page)
-
-
-def shown_commands(page):
-    page.get_by_text("Show the command").click()
-    code = page.get_by_test_id("stCode").first
-    code.wait_for()
-    lines = code.inner_text().strip().splitlines()
-    return [shlex.split(line)[1:] for line in lines]

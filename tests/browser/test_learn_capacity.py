@@ -2,11 +2,10 @@
 
 import csv
 import json
-import shlex
 
 import pytest
 
-from tests.browser.shown_command import printed
+from tests.browser.shown_command import printed, shown_command
 from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -29,15 +28,6 @@ def run(page):
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Shown: a run of this server").wait_for(timeout=PATIENCE_MS)
     settled(page)
-
-
-def shown_command(page):
-    page.get_by_text("Show the command").click()
-    code = page.get_by_test_id("stCode").first
-    code.wait_for()
-    program, *words = shlex.split(code.inner_text())
-    assert program == "akl-viz"
-    return words
 
 
 def downloaded(page, name, target):

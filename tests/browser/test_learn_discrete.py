@@ -19,10 +19,9 @@ from tests.browser.discrete import (
     query_of,
     scrub_to,
     shown,
-    shown_command,
     step_of,
 )
-from tests.browser.shown_command import printed
+from tests.browser.shown_command import printed, shown_command
 from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -123,36 +122,36 @@ def test_a_preset_brings_its_optimiser_start_and_steps(app, open_page):
     assert page.get_by_text("Under sgd lr 1 from a warmed-up start").first.is_visible()
 
 
-def test_a_mistake_is_a_sentence_and_loses_nothing(app, open_page):
-    page = opened(open_page, app, SMALL)
-    before = shown(page, "head_gap", 0)
-    box = page.get_by_role("textbox", name="Your teacher: probabilities, divided by their sum")
-    box.fill("0.5 <img src=x> 0.2")
-    box.press("Control+Enter")
-    page.get_by_text("is not a number: type probabilities such as 0.5 0.3 0.2.").wait_for(timeout=PATIENCE_MS)
-    assert page.get_by_text("Still shown:").is_visible()
-    assert shown(page, "head_gap", 0) == before
-    assert page.get_by_test_id("stException").count() == 0
-    box.fill("0.6 0.3 0.1")
-    box.press("Control+Enter")
-    finished(page)
-    assert shown(page, "head_gap", 0) != before
+MISTAKES = (
+    (
+        ("textbox", "Your teacher: probabilities, divided by their sum", "Control+Enter", "target"),
+        ("0.5 <img src=x> 0.2", "is not a number: type probabilities such as 0.5 0.3 0.2.", "0.6 0.3 0.1"),
+    ),
+    (
+        ("spinbutton", "Learning rate", "Enter", "lr"),
+        ("1e5", "The learning rate must be from 1e-06 to 1,000, not 100,000.", "0.25"),
+    ),
+)
+"""A field, the key that sends it, its name in the address; what is wrong in it, what is said of that, what is right."""
 
 
-def test_a_number_out_of_range_is_a_sentence_and_loses_nothing(app, open_page):
+@pytest.mark.parametrize(("field", "typed"), MISTAKES, ids=["teacher", "learning rate"])
+def test_a_mistake_is_a_sentence_and_loses_nothing(app, open_page, field, typed):
+    (role, name, sends, parameter), (wrong, sentence, right) = field, typed
     page = opened(open_page, app, SMALL)
     before = shown(page, "head_gap", 0)
-    box = page.get_by_role("spinbutton", name="Learning rate")
-    box.fill("1e5")
-    box.press("Enter")
-    page.get_by_text("The learning rate must be from 1e-06 to 1,000, not 100,000.").wait_for(timeout=PATIENCE_MS)
+    box = page.get_by_role(role, name=name)
+    box.fill(wrong)
+    box.press(sends)
+    page.get_by_text(sentence).wait_for(timeout=PATIENCE_MS)
     assert page.get_by_text("Still shown: own, forward_kl, reverse_kl, sgd lr 0.5").is_visible()
     assert shown(page, "head_gap", 0) == before
-    box.fill("0.25")
-    box.press("Enter")
+    assert page.get_by_test_id("stException").count() == 0
+    box.fill(right)
+    box.press(sends)
     finished(page)
     assert shown(page, "head_gap", 0) != before
-    assert query_of(page)["lr"] == "0.25"
+    assert query_of(page)[parameter] == right
 
 
 def test_the_seed_of_the_animation_stays_among_the_seeds(app, open_page):

@@ -7,8 +7,8 @@ import statistics
 import pytest
 
 from akl_viz.divergences import DIVERGENCES
-from tests.browser.shown_command import printed
-from tests.browser.small_vocabulary import PATIENCE_MS, answered, opened, pull, shown, shown_commands, slider
+from tests.browser.shown_command import printed, shown_commands
+from tests.browser.small_vocabulary import PATIENCE_MS, answered, opened, pull, shown, slider
 from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -2,11 +2,10 @@
 
 import csv
 import json
-import shlex
 
 import pytest
 
-from tests.browser.shown_command import printed
+from tests.browser.shown_command import printed, shown_commands
 from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -50,13 +49,6 @@ def drag(page, handle, right, up=0):
     page.mouse.up()
 
 
-def commands(page):
-    page.get_by_text("Show the command").click()
-    code = page.get_by_test_id("stCode").first
-    code.wait_for()
-    return [shlex.split(line)[1:] for line in code.inner_text().strip().splitlines()]
-
-
 def check_against(page, document):
     for run in document["runs"]:
         for one in run["optima"]:
@@ -77,7 +69,7 @@ def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page):
     page.keyboard.press("Tab")
     answered(page)
     assert shown(page, "value.reverse_kl.0") != before
-    first, second = commands(page)
+    first, second = shown_commands(page)
     documents = [json.loads(printed(first)), json.loads(printed(second))]
     assert [document["grid"] for document in documents] == ["paper", "wide"]
     target = documents[0]["target"]
@@ -114,7 +106,7 @@ def test_the_words_turn_with_the_sd_and_with_the_spacing(app, open_page):
     page.locator("[data-control='spacing']").fill("35")
     answered(page)
     assert "spans both" in paper.inner_text()
-    document = json.loads(printed(commands(page)[0]))
+    document = json.loads(printed(shown_commands(page)[0]))
     (left,), (right,) = document["target"]["means"]
     assert right - left == 35
     check_against(page, document)
@@ -178,7 +170,7 @@ def test_the_plane_is_dragged_too_and_fits_a_phone(app, open_page):
     grip(page, 1, "sdy").focus()
     page.keyboard.press("ArrowUp")
     answered(page)
-    (words,) = commands(page)
+    (words,) = shown_commands(page)
     document = json.loads(printed(words))
     assert document["target"]["sds"][1][1] == 8.5
     assert document["target"]["means"][0][1] > 30

@@ -1,8 +1,5 @@
 """The race page as a person uses it: start, watch, pause, resume, stop, reload, inspect; nothing is lost."""
 
-import re
-import shlex
-
 import pandas as pd
 import pytest
 
@@ -10,33 +7,20 @@ from akl_viz.distill import DataConfig, DistillConfig, ProbeConfig, ProbeRow, Ru
 from tests.browser.racing import (
     LONG,
     PATIENCE_MS,
-    RaceServer,
     address_of,
     button,
-    choose_run,
-    choose_toy,
     held_step,
     opened,
-    record_run,
     says,
-    unfold,
     wait_for_step,
 )
-from tests.browser.shown_command import printed
+from tests.browser.shown_command import printed, shown_command
 from tests.browser_fixtures import settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 TOY = DistillConfig(losses=("forward_kl",), steps=LONG, data=DataConfig(text="toy", window=32))
 SHORT = DistillConfig(losses=("akl:mu=0.6",), steps=2, probe=ProbeConfig(windows=2, sample_tokens=4))
-
-
-@pytest.fixture(scope="module")
-def races(browser, tmp_path_factory):
-    """One server for all tests; they leave it without a run that goes on."""
-    server = RaceServer(tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("logs"))
-    yield server
-    server.stop()
 
 
 def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(races, open_page):
@@ -77,66 +61,6 @@ def test_a_run_is_watched_paused_reloaded_stopped_and_resumed(races, open_page):
     says(page, r"Stopped at step")
 
 
-def test_the_chosen_run_stays_chosen_until_it_is_deleted_in_every_tab(races, open_page):
-    for name in ("0-a", "0-b"):
-        record_run(races, name)
-    page = opened(open_page, races.address)
-    other = open_page(f"{races.address}?run=0-a")
-    says(other, "Finished at step 0")
-    choose_run(page, races, "0-a")
-    record_run(races, "0-c")
-    page.get_by_text("Give the first steps room").click()
-    settled(page)
-    # The table is a canvas; what is chosen in it is told to screen readers.
-    chosen = page.locator("[data-testid=stDataFrame] [role=row][aria-selected=true]")
-    assert "0-a" in chosen.inner_text()
-    button(page, "Delete 0-a").click()
-    button(page, "Delete").click()
-    button(page, "Delete 0-a").wait_for(state="detached", timeout=PATIENCE_MS)
-    settled(page)
-    assert chosen.count() == 0
-    assert page.get_by_role("button", name=re.compile("Delete")).count() == 0
-    assert {"0-b", "0-c"} <= {folder.name for folder in races.runs()}
-    # The other tab sees that without being touched.
-    says(other, "There is no run '0-a' any more")
-    settled(other)
-    assert "run=" not in other.url
-
-
-def test_two_sessions_queue_and_the_list_survives_a_restart(races, open_page):
-    known = {folder.name for folder in races.runs()}
-    assert known
-    races.restart()
-    page = opened(open_page, races.address)
-    says(page, "Saved runs")
-    unfold(page, page.get_by_role("combobox", name="Draw these runs"))
-    for name in known:
-        page.get_by_role("option", name=name, exact=True).wait_for()
-    page.keyboard.press("Escape")
-    choose_toy(page, LONG)
-    button(page, "Start").click()
-    wait_for_step(page, 0)
-    old = sorted(known)[0]
-    choose_run(page, races, old)
-    button(page, f"Delete {old}").click()
-    asked = page.get_by_role("dialog")
-    asked.wait_for()
-    page.wait_for_timeout(6_000)  # longer than curves wait to be drawn again
-    assert asked.is_visible()
-    page.keyboard.press("Escape")
-    asked.wait_for(state="detached")
-    other = opened(open_page, races.address)
-    # Without a word of its own, another session sees the run that goes on.
-    wait_for_step(other, 0)
-    choose_toy(other, 3)
-    button(other, "Start").click()
-    says(other, "Waiting for 1 other run")
-    button(page, "Stop").click()
-    says(page, r"Stopped at step")
-    says(other, r"Finished at step 3 of 3")
-    assert known < {folder.name for folder in races.runs()}
-
-
 def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(races, open_page):
     page = opened(open_page, races.address, motion=True)
     drawn = page.locator(".moment .bars > svg")
@@ -154,15 +78,14 @@ def test_scrubbing_moves_the_bars_and_the_histograms_in_the_browser(races, open_
 
 def test_the_command_shown_is_the_run_and_its_result_opens_in_the_inspector(races, open_page):
     page = opened(open_page, address_of(races, SHORT))
-    page.get_by_text("Show the command").click()
-    words = shlex.split(page.get_by_test_id("stCode").first.inner_text())
-    assert words[:2] == ["akl-viz", "distill"]
+    words = shown_command(page)
+    assert words[0] == "distill"
     button(page, "Start").click()
     says(page, r"Finished at step 2 of 2")
     folder = races.runs()[-1]
     out = folder.parent / ".command"
     words[words.index("--out") + 1] = str(out)
-    printed(words[1:])
+    printed(words)
     compared = ["loss", "step", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
     shown, told = (open_run(place).history()[compared] for place in (folder, out))
     # The page leaves one core free: another number of threads adds in another order.

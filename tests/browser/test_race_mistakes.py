@@ -110,7 +110,8 @@ def test_a_loss_that_does_not_exist_is_said_where_it_is_typed(races, open_page):
         box.click()
         box.fill(typed)
         box.press("Enter")
-        says(page, re.escape(sentence))
+        # In the alert: what was typed stands in the box too.
+        page.get_by_test_id("stAlert").filter(has_text=sentence).wait_for(timeout=PATIENCE_MS)
         alert(page)
         field = page.get_by_test_id("stMultiSelect").first.bounding_box()
         told = page.get_by_test_id("stAlert").bounding_box()

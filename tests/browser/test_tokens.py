@@ -2,13 +2,12 @@
 
 import csv
 import json
-import shlex
 
 import pytest
 
 from akl_viz.analysis.export import cell_text
 from akl_viz.ui.permalink import pack_text
-from tests.browser.shown_command import printed
+from tests.browser.shown_command import printed, shown_command
 from tests.browser_fixtures import saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -40,13 +39,6 @@ def card(page, index):
 
 def shown(scope, field):
     return float(scope.locator(f"[data-field='{field}']").first.get_attribute("data-value"))
-
-
-def shown_command(page):
-    page.get_by_text("Show the command").click()
-    words = shlex.split(page.get_by_test_id("stCode").first.inner_text())
-    assert words[0] == "akl-viz"
-    return words[1:]
 
 
 def box(page):

@@ -121,7 +121,9 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Switch("dropout", "Dropout while training"),
     ),
     "Measurements and device": (
-        Number("probe.windows", "Held-out sequences", 1, 10_000, 1),
+        Number(
+            "probe.windows", "Held-out sequences", 1, 10_000, 1, "At most so many: the held-out text may hold fewer."
+        ),
         Number("probe.every", "Steps between measurements", 0, None, 1, "0 for 0, 1, 2, 5, 10, 20, 40, 80, …"),
         Number("probe.mu", "μ, mass of the head", 0.0, 1.0, 0.05, "Between 0 and 1."),
         Choice("probe.boundary", "Boundary", BOUNDARIES, "Whether the token that crosses μ is left out or taken in."),
