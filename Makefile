@@ -21,8 +21,8 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml hatch_build.py
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@# What pip would do on one core. A package may hold files for other versions of Python.
-	-@$(PY) -m compileall -qq -j 0 $(VENV)/lib
+	@# What pip would do on one core. A package may hold files for other versions of Python; nobody imports its tests.
+	-@$(PY) -m compileall -qq -j 0 -x /tests/ $(VENV)/lib
 	@touch $@
 
 app: $(STAMP) ## start the app on 127.0.0.1 (PORT=8501)

@@ -7,6 +7,7 @@ from transformers import TrainerCallback
 from akl_viz.distill import open_run
 from akl_viz.paths import APP, RUNS_VARIABLE
 from akl_viz.ui import catalog
+from akl_viz.ui.race.service import service
 from tests.integrations.training import callback, student, trainer
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,8 @@ def opened_page():
 def test_the_race_page_shows_the_run_while_it_goes_on_and_after(tmp_path, monkeypatch):
     root = tmp_path / "runs"
     monkeypatch.setenv(RUNS_VARIABLE, str(root))
+    # Another test of this process may have opened the page on its own folder.
+    service.clear()
     look = Look()
     watch = callback(student(7, dropout=0.0).eval(), root / "mine")
     trainer(tmp_path, student(), [watch, look]).train()
