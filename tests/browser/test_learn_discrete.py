@@ -184,7 +184,7 @@ def test_an_address_that_holds_nonsense_says_so_until_something_is_chosen(app, o
 def test_a_long_run_shows_progress_and_can_be_stopped(app, open_page):
     page = open_page(f"{app}/discrete?seeds=100&steps=5000")
     page.get_by_text("5,000 steps of 400 students").wait_for(timeout=PATIENCE_MS)
-    assert page.get_by_text("Still shown: paper-longtail").is_visible()
+    page.get_by_text("Still shown: paper-longtail").wait_for(timeout=PATIENCE_MS)
     scrub_to(page, 40)
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("The experiment was stopped.").wait_for(timeout=PATIENCE_MS)

@@ -86,7 +86,7 @@ def _offer(config: LowRankConfig) -> None:
     button, words = st.columns([1, 4], vertical_alignment="center")
     students = len(config.losses) * len(config.ranks) * config.seeds
     size = f"{config.contexts} contexts and {config.tokens} tokens, {config.steps:,} steps each"
-    words.markdown(f":gray[{students:,} students over {size}.]")
+    words.markdown(f":gray[{students:,} student{'s' * (students != 1)} over {size}.]")
     if button.button("Run", key="capacity.run", icon=":material/play_arrow:", width="stretch"):
         _RUNS.leave()
         _forget()
