@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
+from types import FrameType
 
 from akl_viz.errors import InvalidInput
 from akl_viz.paths import APP
 
 ADDRESS = "127.0.0.1"
+SERVED = "akl_viz.served:app"
 
 
 def require_free_port(port: int) -> None:
@@ -21,6 +24,11 @@ def require_free_port(port: int) -> None:
             probe.bind((ADDRESS, port))
         except OSError as error:
             raise InvalidInput(f"port {port} cannot be used ({error.strerror}); choose another with --port.") from error
+
+
+def end(_number: int, _frame: FrameType | None) -> None:
+    """End the process in order: threads that train write their last checkpoint before it is gone."""
+    raise SystemExit(0)
 
 
 def run_app(port: int) -> None:
@@ -39,4 +47,7 @@ def run_app(port: int) -> None:
     # At a terminal a person waits for the browser to open; a script or a test does not.
     options = {"server_port": port, "server_address": ADDRESS, "server_headless": not sys.stdout.isatty()}
     bootstrap.load_config_options(options)
-    bootstrap.run(str(APP), False, [], options)
+    # The server closes its connections at the first signal, then sends it on to whoever listened before.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    bootstrap.run_asgi_app(str(APP), SERVED, [], options)

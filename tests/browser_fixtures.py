@@ -25,8 +25,6 @@ STREAMLIT_RUN = (
     "port = sys.argv.index('--port'); sys.argv[port] = '--server.port'; "
     "sys.argv[1:1] = ['run', '--server.address', '127.0.0.1', '--server.headless', 'true']; cli.main()"
 )
-PROBES = re.compile(r"/[a-z-]+/_stcore/(health|host-config)$")
-"""On a deep link Streamlit's script first asks below the page's own path, which gives a 404, then at the root."""
 SETTLE_MS = 45_000
 ONE_PROCESS = "--process-per-site"
 """All pages of the app in one process of the browser: what it compiled of Streamlit's scripts serves the next page."""
@@ -76,7 +74,7 @@ class Watch:
         page.on("websocket", lambda socket_: self._seen(socket_.url))
 
     def _said(self, line: ConsoleMessage) -> None:
-        if line.type == "error" and not PROBES.search(line.location["url"]):
+        if line.type == "error":
             self.problems.append(f"console: {line.text}")
 
     def _seen(self, url: str) -> None:

@@ -13,6 +13,7 @@ experiment.experiment()
 
 # Explanation
 st.divider()
+charts.head_start()
 shell.prose(row)
 shell.warm_up()
 charts.send()

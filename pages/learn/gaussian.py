@@ -13,6 +13,7 @@ explorer.explorer()
 
 # Explanation
 st.divider()
+charts.head_start()
 shell.prose(row)
 fits.warm_up()
 charts.send()

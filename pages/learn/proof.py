@@ -12,6 +12,7 @@ controls.restore()
 # Controls, compute and figures: one fragment per block
 blocks.phi_block()
 blocks.simplex_block()
+charts.head_start()
 blocks.plateau_block()
 blocks.late_block()
 st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")

@@ -45,6 +45,7 @@ ALLOWED_PARTS = {
     "cli": BASE | {"divergences", "models", "analysis", "toys", "distill", "evaluate", "claims", "launch"},
     "integrations": BASE | {"divergences", "models", "analysis", "distill"},
     "launch": {"paths", "errors"},
+    "served": {"paths", "ui"},
     "__main__": {"cli"},
     "pages": BASE | {"ui", "figures", "divergences", "analysis"},
 }
@@ -69,6 +70,7 @@ ALLOWED_LIBRARIES = {
     "cli": set(),
     "integrations": {"torch", "transformers"},
     "launch": {"streamlit"},
+    "served": {"streamlit"},
     "__main__": set(),
     "pages": {"streamlit"},
 }

@@ -15,6 +15,7 @@ def page():
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     charts.chart(go.Figure(layout={"height": 260}), key="one", alt="nothing", config={})
     st.text("first result")
+    charts.head_start()
     charts.send()
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from akl_viz.analysis.export import table_csv
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DiscreteConfig, DiscreteRuns, discrete_config
-from akl_viz.ui import permalink
+from akl_viz.ui import charts, permalink
 from akl_viz.ui.components.discrete import COMPONENT
 from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete.choices import Choices
@@ -43,6 +43,7 @@ def experiment() -> None:
     if result is None:
         return
     _animation(result)
+    charts.head_start()
     _findings(result)
     _reproduce(result, now)
 

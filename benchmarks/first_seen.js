@@ -1,0 +1,25 @@
+// Runs in the page, before its own scripts: when something first stands on the screen, in milliseconds of the page's
+// clock, which starts with the navigation. Playwright's own waiting looks twice a second once 0.3 s have passed.
+{
+  const COMPONENTS = "[data-testid^=stBidiComponent]";
+  const shown = (root, css) => root?.querySelector(css)?.getClientRects().length > 0;
+  const stands = (css) =>
+    shown(document, css) ||
+    [...document.querySelectorAll(COMPONENTS)].some((host) => shown(host.shadowRoot, css));
+  window.akl_first = (css) =>
+    new Promise((resolve) => {
+      // One frame later it has been drawn.
+      const look = () =>
+        requestAnimationFrame(stands(css) ? () => resolve(performance.now()) : look);
+      look();
+    });
+  window.akl_after_click = (css) => {
+    window.akl_clicked = new Promise((resolve) =>
+      document.addEventListener(
+        "click",
+        (event) => window.akl_first(css).then((seen) => resolve(seen - event.timeStamp)),
+        { capture: true, once: true },
+      ),
+    );
+  };
+}
