@@ -12,6 +12,9 @@ from akl_viz.paths import APP
 
 ADDRESS = "127.0.0.1"
 SERVED = "akl_viz.served:app"
+"""Imported by the server, once its options are set."""
+SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
+"""What asks the server to stop; each platform has some of them."""
 
 
 def require_free_port(port: int) -> None:
@@ -26,9 +29,21 @@ def require_free_port(port: int) -> None:
             raise InvalidInput(f"port {port} cannot be used ({error.strerror}); choose another with --port.") from error
 
 
-def end(_number: int, _frame: FrameType | None) -> None:
-    """End the process in order: threads that train write their last checkpoint before it is gone."""
-    raise SystemExit(0)
+def exit_in_order_on_signals() -> None:
+    """Let a signal end the process as its last line would: a checkpoint that is being written is finished.
+
+    The server closes its connections at the first signal, then sends it on to whoever listened before it.
+    """
+    known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        # A second one would break off the wait for what is being written.
+        for number in known:
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    for number in known:
+        signal.signal(number, leave)
 
 
 def run_app(port: int) -> None:
@@ -47,7 +62,5 @@ def run_app(port: int) -> None:
     # At a terminal a person waits for the browser to open; a script or a test does not.
     options = {"server_port": port, "server_address": ADDRESS, "server_headless": not sys.stdout.isatty()}
     bootstrap.load_config_options(options)
-    # The server closes its connections at the first signal, then sends it on to whoever listened before.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    exit_in_order_on_signals()
     bootstrap.run_asgi_app(str(APP), SERVED, [], options)

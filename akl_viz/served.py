@@ -29,41 +29,46 @@ SETTINGS = """<script>
         window.__streamlit = {
           BACKEND_BASE_URL: root,
           MAIN_PAGE_BASE_URL: root,
-          HOST_CONFIG: { allowedOrigins: [location.origin], useExternalAuthToken: false },
+          HOST_CONFIG: { allowedOrigins: ["https://nobody.invalid"], useExternalAuthToken: false },
         }
       }
     </script>
     """
-"""What Streamlit's script reads before its first request; pages of other origins may send it no messages."""
-BEFORE = '<script type="module"'
+"""What Streamlit's script reads before its first request. It takes no empty list of the origins whose pages may send it
+messages, and of a local one it would overlook the port: the list names a host that cannot be."""
+SCRIPT_TAG = '<script type="module"'
 """The tag in Streamlit's HTML that loads its script."""
-LISTENS_AFTER_S = 0.3
-"""From the end of the start-up until the socket surely listens."""
 
 
-def html() -> str:
-    """Streamlit's HTML with the settings. Raises ValueError where it has no place for them, as another version may."""
+def html() -> str | None:
+    """Streamlit's HTML with the settings; None where it has no place for them, as another version may."""
     whole = Path(file_util.get_static_dir(), "index.html").read_text(encoding="utf-8")
-    before, tag, after = whole.partition(BEFORE)
-    if not tag:
-        raise ValueError(f"Streamlit's index.html holds no {BEFORE}.")
-    return before + SETTINGS + tag + after
+    before, tag, after = whole.partition(SCRIPT_TAG)
+    return before + SETTINGS + tag + after if tag else None
 
 
-async def page(_: Request) -> Response:
-    """Answer with the HTML of every page; the browser asks for it anew each time, as for Streamlit's own."""
-    return HTMLResponse(HTML, headers={"Cache-Control": "no-cache"})
+def routes() -> list[Route]:
+    """A route for every page; none, so that Streamlit answers itself, where it must or the app has a base path."""
+    whole = html()
+    if whole is None or config.get_option("server.baseUrlPath"):
+        return []
+
+    async def page(_: Request) -> Response:
+        # The browser asks anew each time, as for Streamlit's own HTML.
+        return HTMLResponse(whole, headers={"Cache-Control": "no-cache"})
+
+    return [Route("/" if row.default else f"/{row.url_path}", page) for row in catalog.PAGES]
 
 
 @asynccontextmanager
-async def opened(_: st.App) -> AsyncIterator[None]:
-    """At a terminal, open a browser once the server listens; Streamlit does so for a script, not for an application."""
+async def browser_opened(_: st.App) -> AsyncIterator[None]:
+    """At a terminal, open a browser as the server starts; Streamlit does so for a script, not for an application."""
     if not config.get_option("server.headless"):
-        url = server_util.get_url(config.get_option("server.address"))
-        asyncio.get_running_loop().call_later(LISTENS_AFTER_S, cli_util.open_browser, url)
+        name = "browser.serverAddress"
+        host = config.get_option(name if config.is_manually_set(name) else "server.address")
+        # The socket listens already.
+        asyncio.get_running_loop().call_soon(cli_util.open_browser, server_util.get_url(host))
     yield
 
 
-HTML = html()
-ADDRESSES = ("/", *(f"/{row.url_path}" for row in catalog.PAGES))
-app = st.App(APP, routes=[Route(address, page) for address in ADDRESSES], lifespan=opened)
+app = st.App(APP, routes=routes(), lifespan=browser_opened)

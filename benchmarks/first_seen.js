@@ -6,18 +6,20 @@
   const stands = (css) =>
     shown(document, css) ||
     [...document.querySelectorAll(COMPONENTS)].some((host) => shown(host.shadowRoot, css));
+  const PATIENCE_MS = 120_000;
   window.akl_first = (css) =>
-    new Promise((resolve) => {
+    new Promise((resolve, reject) => {
+      setTimeout(() => reject(new Error(`${css} never stood on the screen`)), PATIENCE_MS);
       // One frame later it has been drawn.
       const look = () =>
         requestAnimationFrame(stands(css) ? () => resolve(performance.now()) : look);
       look();
     });
   window.akl_after_click = (css) => {
-    window.akl_clicked = new Promise((resolve) =>
+    window.akl_clicked = new Promise((resolve, reject) =>
       document.addEventListener(
         "click",
-        (event) => window.akl_first(css).then((seen) => resolve(seen - event.timeStamp)),
+        (event) => window.akl_first(css).then((seen) => resolve(seen - event.timeStamp), reject),
         { capture: true, once: true },
       ),
     );

@@ -65,6 +65,7 @@ def run_distill(arguments: argparse.Namespace) -> None:
     interrupted = ""
     with _signals(control) as received:
         from akl_viz.distill import distill, open_run
+        from akl_viz.distill.parallel import leave
 
         shown = _Shown(sys.stderr.isatty())
         try:
@@ -75,6 +76,7 @@ def run_distill(arguments: argparse.Namespace) -> None:
             interrupted = "before its first step"
         finally:
             shown.end()
+    leave()
     if not is_main():
         return
     run = None if interrupted else open_run(arguments.out)

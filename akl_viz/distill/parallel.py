@@ -97,6 +97,12 @@ class LaunchedProcesses(Processes):
         return lambda: None
 
 
+def leave() -> None:
+    """End a program's part in the group, once nothing more is exchanged: the group's threads may not outlive it."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def join(device: str) -> Processes:
     """The processes this one belongs to: those of `accelerate launch` (or torchrun), else it alone."""
     return LaunchedProcesses(device) if launched() else Processes(device)

@@ -1,8 +1,8 @@
-"""Charts of plotly and the prose of a page, which come after its first results.
+"""What comes after the first result of a learn page: what stands below it, and charts of plotly.
 
-The browser takes plotly in one piece: about a second of work on a small machine, in which nothing else is drawn; the
-prose takes a tenth of one. So in a new session a page is first sent with room left for its charts, its prose once the
-browser has drawn what stands above it, and last the charts.
+The browser takes plotly in one piece: about a second of work on a small machine, in which nothing else is drawn; prose
+and widgets take a tenth to a third of one. So in a new session a page is first sent down to its first result, with room
+left for charts; half a second later comes what stands below it, and last the charts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import streamlit as st
 
 _TAKEN = "charts.taken"
 _GIVEN = "charts.head_start"
+"""The page that was given its head start."""
 HEAD_START_S = 0.5
 """Seconds in which the browser draws what it has, before more is sent."""
 _HEIGHT = 450
@@ -35,16 +36,21 @@ def chart(figure: Any, *, key: str, alt: str, config: dict[str, Any]) -> None:
         st.space(int(figure.layout.height or _HEIGHT))
 
 
-def head_start() -> None:
-    """Above the prose: once in a session, let the browser draw what it has."""
-    if not st.session_state.get(_GIVEN):
-        st.session_state[_GIVEN] = True
-        sleep(HEAD_START_S)
+def head_start(page: str) -> None:
+    """Below a page's first result: on the first page of a session that calls it, let the browser draw what it has."""
+    if _GIVEN not in st.session_state:
+        _give(page)
 
 
-def send() -> None:
-    """At the end of a page: draw the charts whose room was left."""
+def send(page: str) -> None:
+    """At the end of a page: draw the charts whose room was left, after a head start that was not another page's."""
     if not st.session_state.get(_TAKEN):
-        head_start()
+        if st.session_state.get(_GIVEN) != page:
+            _give(page)
         st.session_state[_TAKEN] = True
         st.rerun()
+
+
+def _give(page: str) -> None:
+    st.session_state[_GIVEN] = page
+    sleep(HEAD_START_S)

@@ -10,14 +10,17 @@ _UNUSABLE = ".unusable"
 
 
 def note_unusable(page: str, names: Sequence[str], left: object) -> None:
-    """Keep what `tell_unusable` says.
+    """Keep what `tell_unusable` says; without names, what it says already stands.
+
+    A page that writes its view into the address reads it back without what could not be used.
 
     Args:
         page: begins the key of the session.
         names: parameters of the page that could not be used.
         left: the choices that the address left the page with.
     """
-    st.session_state[page + _UNUSABLE] = (tuple(names), left)
+    if names:
+        st.session_state[page + _UNUSABLE] = (tuple(names), left)
 
 
 def tell_unusable(page: str, now: object) -> None:

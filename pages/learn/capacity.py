@@ -13,7 +13,7 @@ experiment.experiment()
 
 # Explanation
 st.divider()
-charts.head_start()
+charts.head_start(row.key)
 shell.prose(row)
 shell.warm_up()
-charts.send()
+charts.send(row.key)

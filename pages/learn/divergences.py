@@ -13,6 +13,6 @@ explorer.explorer()
 
 # Explanation
 st.divider()
-charts.head_start()
+charts.head_start(row.key)
 shell.prose(row)
 numbers.warm_up()

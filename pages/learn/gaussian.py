@@ -13,7 +13,7 @@ explorer.explorer()
 
 # Explanation
 st.divider()
-charts.head_start()
+charts.head_start(row.key)
 shell.prose(row)
 fits.warm_up()
-charts.send()
+charts.send(row.key)

@@ -197,7 +197,8 @@ def test_a_spoiled_address_opens_the_default_view(app, open_page):
     assert page.locator("[data-control='preset']").input_value() == "bimodal"
     assert page.locator(".vbody .vrow").count() == 10
     assert shown(page, "shown.value") == shown(page, "value.forward_kl")
-    assert page.get_by_test_id("stAlert").count() == 0
+    names = page.get_by_test_id("stAlert").inner_text().rpartition(": ")[2].rstrip(".")
+    assert set(names.split(", ")) == {"preset", "size", "p", "q", "mu", "boundary", "loss", "temperature", "target"}
 
 
 def test_every_preset_opens(app, open_page):
@@ -242,3 +243,12 @@ def test_leaving_and_coming_back_keeps_the_bars(app, open_page):
     page.locator("[data-field='student.3']").wait_for(timeout=PATIENCE_MS)
     answered(page)
     assert shown(page, "student.3") == kept
+
+
+def test_an_address_that_holds_nonsense_says_so_until_something_is_moved(app, open_page):
+    page = opened(open_page, app, "?mu=9&size=8&p=1_2_3&loss=nonsense")
+    told = page.get_by_text("so below are the usual ones: mu, loss, p.")
+    assert told.is_visible()
+    slider(page, "student", 2).press("ArrowRight")
+    told.wait_for(state="detached", timeout=PATIENCE_MS)
+    answered(page)

@@ -161,7 +161,7 @@ def test_a_spoiled_address_opens_the_default_view(app, open_page):
     page = opened(open_page, app, "?preset=__class__&grid=<b>&parts=nan_8_1_1e999_x")
     assert page.locator("[data-control='preset']").input_value() == "modes"
     assert page.locator("[data-box='mean.0']").input_value() == "25"
-    assert page.get_by_test_id("stAlert").count() == 0
+    assert page.get_by_test_id("stAlert").inner_text().endswith("so below are the usual ones: preset, grid, parts.")
 
 
 def test_the_plane_is_dragged_too_and_fits_a_phone(app, open_page):
@@ -216,3 +216,12 @@ def test_where_the_papers_grid_gives_no_fit_the_wide_one_is_drawn_and_the_page_s
     page = opened(open_page, app, NO_FIT)
     assert "Every start ran off" in page.locator("[data-verdict='paper']").inner_text()
     assert "global optimum" in page.locator("[data-verdict='wide']").inner_text()
+
+
+def test_an_address_that_holds_nonsense_says_so_until_something_is_moved(app, open_page):
+    page = opened(open_page, app, "?preset=near&grid=x&parts=1_2")
+    told = page.get_by_text("so below are the usual ones: grid, parts.")
+    assert told.is_visible()
+    grip(page, 0, "mean").press("ArrowRight")
+    told.wait_for(state="detached", timeout=PATIENCE_MS)
+    answered(page)

@@ -199,4 +199,5 @@ def test_a_hostile_address_opens_the_default_view(app, open_page):
     page.get_by_text("for w = 0.5,").wait_for()
     page.get_by_text("from depth 10,").wait_for()
     assert "t1 0.600" in handle(page, "teacher").get_attribute("aria-label")
-    assert page.get_by_test_id("stAlert").count() == 0
+    told = page.get_by_test_id("stAlert").inner_text()
+    assert told.endswith("so below are the usual ones: w, p, q, optimiser, depth, target, seed.")

@@ -6,14 +6,14 @@ Values from an address are untrusted: each is checked, and one that is not valid
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.loss_spec import LossSpec
 from akl_viz.toys import LowRankConfig, lowrank_config
+from akl_viz.ui.address import Readers, fields_of, invalid
 from akl_viz.ui.limits import Limit
 
 STORED, OWN = "stored", "own"
@@ -59,13 +59,12 @@ class Wanted:
 
 def from_address(query: Mapping[str, str]) -> Wanted:
     """The view of an address; whatever is not valid is left at its default."""
-    read = {field: reader(query[name]) for name, (field, reader) in _READERS.items() if name in query}
-    return Wanted(**{field: value for field, value in read.items() if value is not None})
+    return Wanted(**fields_of(_READERS, query))
 
 
 def unusable(query: Mapping[str, str]) -> list[str]:
     """The parameters of an address that `from_address` leaves at their defaults."""
-    return [name for name, (_, reader) in _READERS.items() if name in query and reader(query[name]) is None]
+    return invalid(_READERS, query)
 
 
 def to_address(wanted: Wanted) -> dict[str, str | None]:
@@ -115,7 +114,7 @@ def _ranks(text: str) -> tuple[int, ...] | None:
     return tuple(sorted({int(part) for part in named if part in {str(rank) for rank in RANKS}})) or None
 
 
-_READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+_READERS: Readers = {
     "result": ("source", {STORED: STORED, OWN: OWN}.get),
     "losses": ("losses", _losses),
     "ranks": ("ranks", _ranks),
@@ -123,4 +122,3 @@ _READERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "first": ("first_seed", LIMITS["first_seed"].read),
     "steps": ("steps", LIMITS["steps"].read),
 }
-"""Parameter of an address -> the choice it stands for, and its value or None where it is not valid."""

@@ -43,7 +43,7 @@ def experiment() -> None:
     if result is None:
         return
     _animation(result)
-    charts.head_start()
+    charts.head_start("learn/discrete")
     _findings(result)
     _reproduce(result, now)
 

@@ -15,10 +15,11 @@ from akl_viz.ui.components.gaussian import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
-from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address
+from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address, unusable
 from akl_viz.ui.gaussian.sweep import turns
 from akl_viz.ui.permalink import set_parameter
 from akl_viz.ui.results import theme
+from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 KEY = "gaussian.explorer"
 _KEPT = "gaussian.state"
@@ -30,6 +31,9 @@ def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
     sent = _sent()
     state = _state(sent)
+    # In a container, so that what comes and goes there does not move the component, which would start anew.
+    with st.container():
+        tell_unusable("gaussian", state)
     problem, numbers = "", None
     try:
         numbers = numbers_of(state)
@@ -61,7 +65,10 @@ def _state(sent: Mapping[str, Any] | None) -> State:
     if sent is not None:
         return checked(sent)
     if any(name in st.query_params for name in to_address(State())):
-        return from_address(st.query_params.to_dict())
+        given = st.query_params.to_dict()
+        found = from_address(given)
+        note_unusable("gaussian", unusable(given), found)
+        return found
     kept = st.session_state.get(_KEPT)
     return kept if isinstance(kept, State) else State()
 

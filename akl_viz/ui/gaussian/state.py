@@ -9,7 +9,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from akl_viz.toys import GaussianConfig, Mixture, gaussian_config
 
@@ -78,11 +78,18 @@ class State:
 
 def from_address(query: Mapping[str, str]) -> State:
     """The state of an address; whatever is not valid is left at its default."""
-    listed = [_decimal(part) for part in query.get("parts", "").split(_BETWEEN)[: 5 * MOST_PARTS + 1]]
     preset = query.get("preset", "")
-    width = 2 * PRESETS[preset if preset in PRESETS else State().preset].dimension + 1
-    parts = [listed[start : start + width] for start in range(0, len(listed), width)]
-    return checked({"preset": preset, "grid": query.get("grid"), "parts": parts})
+    known = checked({"preset": preset})
+    return checked({"preset": preset, "grid": query.get("grid"), "parts": _parts(query.get("parts"), known.dimension)})
+
+
+def unusable(query: Mapping[str, str]) -> list[str]:
+    """The parameters of an address that `from_address` leaves at their defaults."""
+    found = from_address(query)
+    names = [name for name in ("preset", "grid") if name in query and query[name] != getattr(found, name)]
+    if "parts" in query and not _are_parts(_parts(query["parts"], found.dimension), found.dimension):
+        names.append("parts")
+    return names
 
 
 def to_address(state: State) -> dict[str, str | None]:
@@ -105,12 +112,23 @@ def checked(given: Mapping[str, Any]) -> State:
     )
     if state.dimension == 2:
         state = replace(state, grid="wide")
-    if not isinstance(parts, list) or not 1 <= len(parts) <= MOST_PARTS:
-        return state
-    if not all(_is_part(part, state.dimension) for part in parts):
+    if not _are_parts(parts, state.dimension):
         return state
     own = tuple(tuple(round(float(value), _DECIMALS) for value in part) for part in parts)
     return state if own == state.parts else replace(state, own=own)
+
+
+def _parts(text: str | None, dimension: int) -> list[list[float | None]]:
+    """The numbers of an address in groups of a part, whatever they are."""
+    listed = [_decimal(part) for part in (text or "").split(_BETWEEN)[: 5 * MOST_PARTS + 1]]
+    width = 2 * dimension + 1
+    return [listed[start : start + width] for start in range(0, len(listed), width)]
+
+
+def _are_parts(parts: Any, dimension: int) -> TypeGuard[list[list[float]]]:
+    return (
+        isinstance(parts, list) and 1 <= len(parts) <= MOST_PARTS and all(_is_part(part, dimension) for part in parts)
+    )
 
 
 def _is_part(part: Any, dimension: int) -> bool:

@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.ui import permalink
-from akl_viz.ui.proof.state import State, Three, from_address, three, to_address
+from akl_viz.ui.proof.state import State, Three, from_address, three, to_address, unusable
+from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "proof."
 SIMPLEX = PREFIX + "explorer"
@@ -28,11 +29,13 @@ def restore() -> None:
     given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
     if given and given != st.session_state.get(_LINK):
         found = from_address(given)
+        note_unusable("proof", unusable(given), found)
         st.session_state[_LINK] = given
         for name, value in asdict(found).items():
             st.session_state[PREFIX + name] = value
     for name, value in asdict(State()).items():
         st.session_state.setdefault(PREFIX + name, value)
+    tell_unusable("proof", current())
 
 
 def current() -> State:

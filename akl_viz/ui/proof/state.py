@@ -6,9 +6,12 @@ Values from an address or from the browser are untrusted: each is checked, and o
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from akl_viz.ui.address import Readers, fields_of, invalid
+from akl_viz.ui.limits import Limit
 
 LOSSES = ("forward_kl", "reverse_kl", "akl", "mixed_kl")
 """The losses drawn on the simplex, in their order."""
@@ -48,16 +51,12 @@ class State:
 
 def from_address(query: Mapping[str, str]) -> State:
     """The view of an address; whatever is not valid is left at its default."""
-    default = State()
-    return State(
-        weight=_share(query.get("w"), default.weight),
-        teacher=three(_numbers(query.get("p"))) or default.teacher,
-        start=three(_numbers(query.get("q"))) or default.start,
-        optimiser=str(_word(query.get("optimiser"), OPTIMISERS) or default.optimiser),
-        depth=_whole(query.get("depth"), DEPTHS, default.depth),
-        target=str(_word(query.get("target"), TEACHERS) or default.target),
-        seed=_whole(query.get("seed"), range(LAST_SEED + 1), default.seed),
-    )
+    return State(**fields_of(_READERS, query))
+
+
+def unusable(query: Mapping[str, str]) -> list[str]:
+    """The parameters of an address that `from_address` leaves at their defaults."""
+    return invalid(_READERS, query)
 
 
 def to_address(state: State) -> dict[str, str | None]:
@@ -127,26 +126,28 @@ def _listed(weights: Sequence[float]) -> str:
     return ",".join(f"{weight:g}" for weight in weights)
 
 
-def _numbers(text: str | None) -> list[float] | None:
+def _three(text: str) -> Three | None:
     try:
-        return None if text is None or len(text) > 60 else [float(part) for part in text.split(_BETWEEN)]
+        return three([float(part) for part in text.split(_BETWEEN)]) if len(text) <= 60 else None
     except ValueError:
         return None
 
 
-def _share(text: str | None, default: float) -> float:
-    try:
-        value = float(text) if text is not None and len(text) < 20 else default
-    except ValueError:
-        return default
-    return round(value, 2) if 0.0 <= value <= 1.0 else default
+def _share(text: str) -> float | None:
+    value = Limit("w", 0.0, 1.0).read(text)
+    return None if value is None else round(value, 2)
 
 
-def _whole(text: str | None, allowed: range, default: int) -> int:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 4:
-        return default
-    return int(text) if int(text) in allowed else default
+def _word(allowed: Mapping[str, object]) -> Callable[[str], str | None]:
+    return lambda text: text if text in allowed else None
 
 
-def _word(value: Any, allowed: Mapping[str, object]) -> str | None:
-    return value if isinstance(value, str) and value in allowed else None
+_READERS: Readers = {
+    "w": ("weight", _share),
+    "p": ("teacher", _three),
+    "q": ("start", _three),
+    "optimiser": ("optimiser", _word(OPTIMISERS)),
+    "depth": ("depth", Limit("The depth", DEPTHS[0], DEPTHS[-1]).read),
+    "target": ("target", _word(TEACHERS)),
+    "seed": ("seed", Limit("The seed", 0, LAST_SEED).read),
+}

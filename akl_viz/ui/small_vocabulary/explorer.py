@@ -13,8 +13,9 @@ from akl_viz.ui.components.small_vocabulary import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
 from akl_viz.ui.small_vocabulary.payload import payload
-from akl_viz.ui.small_vocabulary.scene import Scene, command, scene
-from akl_viz.ui.small_vocabulary.state import State, checked, from_address, to_address
+from akl_viz.ui.small_vocabulary.scene import Scene, command, left_out, scene
+from akl_viz.ui.small_vocabulary.state import State, checked, from_address, to_address, unusable
+from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 KEY = "divergences.explorer"
 _KEPT = "divergences.state"
@@ -26,15 +27,19 @@ def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
     sent = _sent()
     settled = sent is None or sent.get("settled") is not False
-    found, numbers = numbers_of(scene(_state(sent)))
+    asked = _state(sent)
+    found, numbers = numbers_of(scene(asked))
+    # In a container, so that what comes and goes there does not move the component, which would start anew.
+    with st.container():
+        _tell_unusable(sent, asked, found)
     seq = sent["seq"] if sent is not None else 0
     _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=_nothing)
     st.session_state[_KEPT] = found.state
-    if settled:
-        _publish(found.state)
     if not ready() and numbers is None:
         comparison(scene(State()))
         st.rerun()
+    if settled:
+        _publish(found.state)
     _reproduce(found)
 
 
@@ -54,6 +59,14 @@ def _state(sent: Mapping[str, Any] | None) -> State:
         return from_address(st.query_params.to_dict())
     kept = st.session_state.get(_KEPT)
     return kept if isinstance(kept, State) else State()
+
+
+def _tell_unusable(sent: Mapping[str, Any] | None, asked: State, found: Scene) -> None:
+    """Say what of the address is not shown."""
+    if sent is None:
+        names = unusable(st.query_params.to_dict()) + left_out(asked, found)
+        note_unusable("divergences", names, found.state)
+    tell_unusable("divergences", found.state)
 
 
 def _spec(sent: Mapping[str, Any]) -> str | None:

@@ -66,6 +66,17 @@ def scene(state: State) -> Scene:
     return Scene(fitting, start)
 
 
+def left_out(asked: State, found: Scene) -> list[str]:
+    """The parameters of an address that are well formed but do not fit the scene that is shown."""
+    shown, count = found.state, len(found.start.labels)
+    kept = {
+        name: getattr(asked, name) in (None, getattr(shown, name)) for name in ("preset", "position", "target", "loss")
+    }
+    bars = {"p": asked.teacher, "q": asked.student}
+    kept |= {name: weights is None or len(weights) == count for name, weights in bars.items()}
+    return [name for name, fits in kept.items() if not fits]
+
+
 def _fits(weights: tuple[float, ...] | None, count: int, start: tuple[float, ...]) -> bool:
     return weights is not None and len(weights) == count and weights != start
 

@@ -43,11 +43,35 @@ class State:
 
 def from_address(query: Mapping[str, str]) -> State:
     """The state of an address; whatever is not valid is left at its default."""
+    return checked(_given(query))
+
+
+def unusable(query: Mapping[str, str]) -> list[str]:
+    """The parameters of an address that `from_address` leaves at their defaults."""
+    given = _given(query)
+    found = checked(given)
+    settings = found.settings
+    taken: dict[str, Any] = {
+        "preset": found.preset,
+        "size": found.size,
+        "position": found.position,
+        "mu": settings.mu,
+        "boundary": settings.boundary,
+        "temperature": settings.temperature,
+        "target": found.target,
+        "scale": found.scale,
+    }
+    names = [name for name, value in taken.items() if name in query and (value is None or given[name] != value)]
+    spoilt = {"p": found.teacher is None, "q": found.student is None, "loss": _loss(given.get("loss")) is None}
+    return names + [name for name, lost in spoilt.items() if name in query and lost]
+
+
+def _given(query: Mapping[str, str]) -> dict[str, Any]:
+    """The parameters as text, numbers and lists; None where one is no number."""
     given: dict[str, Any] = {name: query[name] for name in ("preset", "boundary", "loss", "scale") if name in query}
     given |= {name: _whole(query.get(name)) for name in ("size", "position", "target")}
     given |= {name: _decimal(query.get(name)) for name in ("mu", "temperature")}
-    given |= {side: _weights_of(query.get(name)) for side, name in (("teacher", "p"), ("student", "q"))}
-    return checked(given)
+    return given | {side: _weights_of(query.get(name)) for side, name in (("teacher", "p"), ("student", "q"))}
 
 
 def to_address(state: State) -> dict[str, str | None]:

@@ -21,6 +21,7 @@ from akl_viz.ui.gaussian.state import (
     config_of,
     from_address,
     to_address,
+    unusable,
 )
 
 
@@ -39,6 +40,7 @@ def test_a_state_comes_back_from_its_address(state):
     address = {name: value for name, value in to_address(state).items() if value is not None}
     assert "" not in address.values()
     assert from_address(address) == state
+    assert unusable(address) == []
 
 
 def test_the_default_state_needs_no_address():
@@ -68,6 +70,8 @@ HOSTILE = [
 def test_a_part_that_is_not_valid_is_its_default(value):
     assert from_address(dict.fromkeys(("preset", "parts", "grid"), value)) == State()
     assert from_address({"parts": value, "grid": "wide"}) == State(grid="wide")
+    assert unusable({"parts": value, "grid": "wide"}) == ["parts"]
+    assert unusable({"preset": value, "grid": value}) == ["preset", "grid"]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,12 @@ def test_a_part_that_is_not_valid_is_its_default(value):
 )
 def test_parts_of_a_browser_that_are_not_valid_are_the_presets(parts):
     assert checked({"preset": "three", "parts": parts}) == State(preset="three")
+
+
+def test_what_the_page_writes_and_the_preset_itself_are_usable():
+    assert unusable({"preset": "modes", "grid": "paper", "parts": "25_8_0.375_75_8_0.625", "other": "?"}) == []
+    assert unusable({"preset": "plane", "grid": "wide", "parts": "30_30_8_12_1"}) == []
+    assert unusable({"preset": "plane", "grid": "paper", "parts": "30_8_1"}) == ["grid", "parts"]
 
 
 def test_in_the_plane_there_is_no_paper_grid():

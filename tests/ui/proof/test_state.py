@@ -19,6 +19,7 @@ from akl_viz.ui.proof.state import (
     simplex_command,
     three,
     to_address,
+    unusable,
 )
 
 CHOSEN = State(0.25, (0.2, 0.7, 0.1), (0.5, 0.25, 0.25), "adam", 3, "three", 4)
@@ -45,6 +46,13 @@ def test_an_address_brings_the_view_back(state):
 )
 def test_a_hostile_address_changes_nothing(hostile):
     assert from_address(hostile) == State()
+    assert set(unusable(hostile)) == set(hostile)
+
+
+@pytest.mark.parametrize("state", [State(), CHOSEN])
+def test_what_the_page_writes_is_usable(state):
+    given = {name: text for name, text in to_address(state).items() if text is not None}
+    assert unusable(given | {"w": "0.5", "other": "?"}) == []
 
 
 @pytest.mark.parametrize("given", [(1, 0, 0), (0, 0, 5), (3, 1, 0), (1, 1, 1), (0.5, 0.5, 0.0), (1e-9, 1, 1)])

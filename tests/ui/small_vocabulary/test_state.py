@@ -11,8 +11,8 @@ from akl_viz.cli.numbers import numbers_of
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import BOUNDARIES, Settings
 from akl_viz.ui.small_vocabulary.presets import MAX_TOKENS, MIN_TOKENS, PRESETS, REAL, rounded
-from akl_viz.ui.small_vocabulary.scene import command, scene
-from akl_viz.ui.small_vocabulary.state import SCALES, State, checked, from_address, to_address
+from akl_viz.ui.small_vocabulary.scene import command, left_out, scene
+from akl_viz.ui.small_vocabulary.state import SCALES, State, checked, from_address, to_address, unusable
 
 WEIGHTS = st.lists(st.floats(0, 1), min_size=MIN_TOKENS, max_size=MAX_TOKENS).filter(lambda one: sum(one) > 0)
 SPECS = st.sampled_from(["forward_kl", "jsd:beta=0.2", "akl:direction=reversed,gap=squared"]).map(LossSpec.parse)
@@ -35,6 +35,7 @@ def test_a_state_comes_back_from_its_address(state):
     address = {name: value for name, value in to_address(state).items() if value is not None}
     assert "" not in address.values()
     assert from_address(address) == state
+    assert unusable(address) == []
 
 
 def test_the_default_state_needs_no_address():
@@ -47,7 +48,9 @@ HOSTILE = ["", "nope", "-1", "nan", "inf", "1e999", "__class__", "<b>", "9" * 40
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_part_that_is_not_valid_is_its_default(value):
     names = ("preset", "size", "position", "p", "q", "mu", "boundary", "temperature", "target", "scale")
-    assert from_address(dict.fromkeys(names, value)) == State()
+    hostile = dict.fromkeys(names, value)
+    assert from_address(hostile) == State()
+    assert set(unusable(hostile)) == set(names)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -58,6 +61,7 @@ def test_a_bad_part_leaves_the_good_ones(value):
 @pytest.mark.parametrize("loss", ["", "akl:", "akl:x", "akl:mu=", "A KL", "x" * 300, "<img>"])
 def test_a_loss_that_is_not_well_formed_is_the_default(loss):
     assert from_address({"loss": loss}) == State()
+    assert unusable({"loss": loss}) == ["loss"]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +97,15 @@ def test_bars_of_another_length_and_tokens_that_are_not_there_are_left_out():
     found = scene(State(size=8, teacher=(0.5,) * 5, student=(0.2,) * 8, target=40))
     assert (found.state.teacher, found.state.student, found.state.target) == (None, (0.2,) * 8, None)
     assert len(found.teacher) == 8
+    asked = State(size=8, teacher=(0.5,) * 5, student=(0.2,) * 8, target=40, position=3)
+    assert left_out(asked, found) == ["position", "target", "p"]
 
 
 def test_bars_as_the_preset_has_them_need_no_address():
     start = scene(State()).start
-    assert scene(State(teacher=start.teacher)).state == State()
+    asked = State(teacher=start.teacher)
+    assert scene(asked).state == State()
+    assert left_out(asked, scene(asked)) == []
 
 
 @given(STATES)

@@ -1,0 +1,20 @@
+"""A table of the parameters of an address: which field each stands for and how its text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Readers = Mapping[str, tuple[str, Callable[[str], Any]]]
+"""Parameter -> the field it stands for, and what reads its text; None is a text that is not valid."""
+
+
+def fields_of(readers: Readers, query: Mapping[str, str]) -> dict[str, Any]:
+    """Field -> value for the parameters that are there and valid."""
+    read = {field: reader(query[name]) for name, (field, reader) in readers.items() if name in query}
+    return {field: value for field, value in read.items() if value is not None}
+
+
+def invalid(readers: Readers, query: Mapping[str, str]) -> list[str]:
+    """The parameters that are there and not valid."""
+    return [name for name, (_, reader) in readers.items() if name in query and reader(query[name]) is None]
