@@ -69,16 +69,20 @@ class Server:
 
 @contextmanager
 def server(
-    command: Sequence[str] = APP, environment: Mapping[str, str] | None = None, log: Path | None = None
+    command: Sequence[str] = APP,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    port: int | None = None,
 ) -> Iterator[Server]:
-    """Start `COMMAND --port N` on a free port, without waiting for it; ends it at last.
+    """Start `COMMAND --port N`, without waiting for it; ends it at last.
 
     Args:
         command: the program and its arguments.
         environment: what differs from this process's; the hub is offline unless it says otherwise.
         log: file for all output; a temporary one where it is None.
+        port: N; a free one where it is None.
     """
-    port = free_port()
+    port = port or free_port()
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory() as folder:
         log = log or Path(folder) / "server.log"

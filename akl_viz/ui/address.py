@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from akl_viz.errors import InvalidInput
+from akl_viz.figures.theme import DIVERGENCE_COLOURS
+from akl_viz.loss_spec import LossSpec
+
+_LONGEST = 200
+"""Characters of a loss with its parameters."""
+
 Readers = Mapping[str, tuple[str, Callable[[str], Any]]]
 """Parameter -> the field it stands for, and what reads its text; None is a text that is not valid."""
 
@@ -18,3 +25,12 @@ def fields_of(readers: Readers, query: Mapping[str, str]) -> dict[str, Any]:
 def invalid(readers: Readers, query: Mapping[str, str]) -> list[str]:
     """The parameters that are there and not valid."""
     return [name for name, (_, reader) in readers.items() if name in query and reader(query[name]) is None]
+
+
+def known_loss(text: str) -> LossSpec | None:
+    """The specification where it is well formed and its key is in the table of divergences."""
+    try:
+        spec = LossSpec.parse(text) if len(text) <= _LONGEST else None
+    except InvalidInput:
+        return None
+    return spec if spec is not None and spec.key in DIVERGENCE_COLOURS else None

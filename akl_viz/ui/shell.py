@@ -35,6 +35,7 @@ def navigate() -> None:
     """
     sections = catalog.navigation()
     page = st.navigation(sections, position="hidden")
+    st.set_page_config(page_title=f"{page.title} · AKL Viz")
     with st.sidebar:
         st.markdown("**AKL Viz**")
         for section, pages in sections.items():
@@ -42,7 +43,17 @@ def navigate() -> None:
                 st.caption(section)
             for one in pages:
                 st.page_link(one, label=one.title, icon=one.icon)
+    _run_again_on_the_next_server()
     page.run()
+
+
+@st.fragment(run_every="1d")
+def _run_again_on_the_next_server() -> None:
+    """Nothing, once a day.
+
+    Where a page has something to do by itself, Streamlit runs it whole once it is connected again. Else the session
+    that a new server has made for it stays empty and knows no fragment the page asks for.
+    """
 
 
 def lead(row: PageRow) -> None:

@@ -23,10 +23,20 @@ def note_unusable(page: str, names: Sequence[str], left: object) -> None:
         st.session_state[page + _UNUSABLE] = (tuple(names), left)
 
 
+def forget_unusable(page: str, now: object) -> bool:
+    """Say no more of it once the choices are others than the address left; whether there was something to forget."""
+    _, left = st.session_state.get(page + _UNUSABLE, ((), now))
+    if now == left:
+        return False
+    del st.session_state[page + _UNUSABLE]
+    return True
+
+
 def tell_unusable(page: str, now: object) -> None:
     """Say it for as long as the choices are those the address left: the script may run again by itself."""
-    names, left = st.session_state.get(page + _UNUSABLE, ((), None))
-    if names and now == left:
+    forget_unusable(page, now)
+    names, _ = st.session_state.get(page + _UNUSABLE, ((), None))
+    if names:
         listed = ", ".join(f"`{name}`" for name in names)
         st.warning(
             f"Some settings in this address cannot be used, so below are the usual ones: {listed}.",

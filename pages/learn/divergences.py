@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from akl_viz.ui import catalog, charts, shell
+from akl_viz.ui import catalog, shell
 from akl_viz.ui.small_vocabulary import explorer, numbers
 
 row = catalog.page("learn/divergences")
@@ -13,6 +13,5 @@ explorer.explorer()
 
 # Explanation
 st.divider()
-charts.head_start(row.key)
 shell.prose(row)
 numbers.warm_up()

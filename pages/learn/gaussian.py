@@ -13,7 +13,6 @@ explorer.explorer()
 
 # Explanation
 st.divider()
-charts.head_start(row.key)
 shell.prose(row)
 fits.warm_up()
 charts.send(row.key)

@@ -115,9 +115,9 @@ def test_the_rank_of_the_sentences_can_be_chosen_by_keyboard(app, open_page):
 
 
 def test_an_unknown_loss_is_one_sentence_and_nothing_is_lost(app, open_page):
-    page = opened(open_page, app, "?result=own&losses=no_such_loss&ranks=2&steps=5&seeds=1")
+    page = opened(open_page, app, "?result=own&losses=akl:alpha=7&ranks=2&steps=5&seeds=1")
     page.get_by_role("button", name="Run", exact=True).click()
-    page.get_by_test_id("stAlert").get_by_text("no_such_loss").wait_for(timeout=PATIENCE_MS)
+    page.get_by_test_id("stAlert").get_by_text("alpha").wait_for(timeout=PATIENCE_MS)
     assert page.locator(".js-plotly-plot").count() == 7
 
 

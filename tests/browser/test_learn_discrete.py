@@ -176,9 +176,13 @@ def test_an_address_that_holds_nonsense_says_so_until_something_is_chosen(app, o
     assert sentence.is_visible()
     assert page.get_by_text("step 5 of 60").is_visible()
     box = page.get_by_role("spinbutton", name="Learning rate")
-    box.fill("0.3")
-    box.press("Enter")
-    sentence.wait_for(state="detached", timeout=PATIENCE_MS)
+    for value in ("0.3", "0.2"):
+        box.fill(value)
+        box.press("Enter")
+        sentence.wait_for(state="detached", timeout=PATIENCE_MS)
+        finished(page)
+    # The choices are again those the address left, but nobody asks for them with it any more.
+    assert sentence.count() == 0
 
 
 def test_a_long_run_shows_progress_and_can_be_stopped(app, open_page):

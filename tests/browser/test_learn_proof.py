@@ -36,6 +36,10 @@ def opened(open_page, app, query="", **options):
     return page
 
 
+def query_free(page):
+    return "?" not in page.url
+
+
 def handle(page, side):
     return page.locator(f"[data-handle='{side}']")
 
@@ -201,3 +205,8 @@ def test_a_hostile_address_opens_the_default_view(app, open_page):
     assert "t1 0.600" in handle(page, "teacher").get_attribute("aria-label")
     told = page.get_by_test_id("stAlert").inner_text()
     assert told.endswith("so below are the usual ones: w, p, q, optimiser, depth, target, seed.")
+    for choice in ("adam, lr 0.1", "sgd, lr 1"):
+        page.get_by_text(choice, exact=True).first.click()
+        page.get_by_test_id("stAlert").wait_for(state="detached", timeout=PATIENCE_MS)
+        settled(page)
+    assert query_free(page)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
-from akl_viz.loss_spec import LossSpec
 from akl_viz.toys import LowRankConfig, lowrank_config
-from akl_viz.ui.address import Readers, fields_of, invalid
+from akl_viz.ui.address import Readers, fields_of, invalid, known_loss
 from akl_viz.ui.limits import Limit
 
 STORED, OWN = "stored", "own"
@@ -94,18 +93,13 @@ def command(config: LowRankConfig | None) -> str:
 
 
 def loss_names() -> tuple[str, ...]:
-    """Losses offered in the menu; any other LossSpec may be typed."""
+    """Losses offered in the menu; any other specification may be typed."""
     return tuple(DIVERGENCE_COLOURS)
 
 
 def _losses(text: str) -> tuple[str, ...] | None:
-    """Well-formed specifications; whether the table knows them is found when they run."""
-    found = []
-    for part in text.split(_BETWEEN)[:MOST_LOSSES]:
-        try:
-            found.append(str(LossSpec.parse(part[:100])))
-        except InvalidInput:
-            continue
+    """Specifications of losses the table has; whether it takes their parameters is found when they run."""
+    found = [str(spec) for part in text.split(_BETWEEN)[:MOST_LOSSES] if (spec := known_loss(part)) is not None]
     return tuple(dict.fromkeys(found)) or None
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from akl_viz.errors import InvalidInput
-from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import BOUNDARIES, Boundary
 from akl_viz.toys import (
@@ -25,6 +24,7 @@ from akl_viz.toys import (
     discrete_config,
     own_target,
 )
+from akl_viz.ui.address import known_loss
 from akl_viz.ui.limits import Limit
 
 OWN = "own"
@@ -181,13 +181,6 @@ def numbers_of(text: str) -> tuple[float, ...]:
     if not found:
         raise InvalidInput("Type the probabilities of your teacher, such as 0.5 0.3 0.2.")
     return tuple(found)
-
-
-def known_loss(text: str) -> bool:
-    """Whether it is well formed and its key is in the table of divergences."""
-    with suppress(InvalidInput):
-        return len(text) <= 200 and LossSpec.parse(text).key in DIVERGENCE_COLOURS
-    return False
 
 
 def from_address(query: Mapping[str, str]) -> Choices:

@@ -48,6 +48,7 @@ def explorer() -> None:
     if not ready() and numbers is None and not problem:
         fitted(State())
         st.rerun()
+    charts.head_start("learn/gaussian")
     _where_it_turns(state)
     _reproduce(state, whole=not problem)
 

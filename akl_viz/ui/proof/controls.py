@@ -10,7 +10,7 @@ import streamlit as st
 
 from akl_viz.ui import permalink
 from akl_viz.ui.proof.state import State, Three, from_address, three, to_address, unusable
-from akl_viz.ui.unusable import note_unusable, tell_unusable
+from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
 PREFIX = "proof."
 SIMPLEX = PREFIX + "explorer"
@@ -46,6 +46,9 @@ def current() -> State:
 
 def publish() -> None:
     """Put the choices into the address; what is at its default is left out."""
+    if forget_unusable("proof", current()):
+        # A block runs alone; the warning stands above all of them.
+        st.rerun()
     found = to_address(current())
     st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
     for name, text in found.items():

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.loss_spec import LossSpec
-from akl_viz.ui import permalink
+from akl_viz.ui import charts, permalink
 from akl_viz.ui.components.small_vocabulary import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
@@ -40,6 +40,7 @@ def explorer() -> None:
         st.rerun()
     if settled:
         _publish(found.state)
+    charts.head_start("learn/divergences")
     _reproduce(found)
 
 

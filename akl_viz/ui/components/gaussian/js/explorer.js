@@ -2,6 +2,7 @@
 
 const GAP_MS = 40;
 const LOST_MS = 6000;
+const AWAY_MS = 300;
 const BUSY_MS = 500;
 const SHORT = { forward_kl: "T‖S", reverse_kl: "S‖T" };
 const HEIGHT = { 1: 300, 2: 440 };
@@ -204,13 +205,15 @@ class Explorer {
     const since = performance.now() - (this.lastSent ?? -Infinity);
     const wait = waited < LOST_MS ? LOST_MS - waited : GAP_MS - since;
     if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
-    const settled = this.pending;
+    if (!this.send({ ...structuredClone(this.state), seq: this.seq + 1, settled: this.pending })) {
+      this.timer = setTimeout(() => this.flush(), AWAY_MS);
+      return;
+    }
     this.pending = undefined;
     this.seq += 1;
     this.sentAt = this.lastSent = performance.now();
     clearTimeout(this.slow);
     this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
-    this.send({ ...structuredClone(this.state), seq: this.seq, settled });
     this.tell();
   }
 

@@ -1,6 +1,6 @@
 // Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths, one message at a time.
 
-const GAP_MS = 60, LOST_MS = 4000, PLAY_MS = 33, STILL_MS = 900;
+const GAP_MS = 60, LOST_MS = 4000, AWAY_MS = 300, PLAY_MS = 33, STILL_MS = 900;
 const STEP = 6, LEAP = 30, OPENS_AT = 5;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NAMES = { teacher: "teacher p", start: "student's start" };
@@ -136,10 +136,13 @@ class Explorer {
     const waiting = this.sentAt === null || this.sentAt === undefined ? 0 : LOST_MS - (now - this.sentAt);
     const wait = Math.max(waiting, GAP_MS - (now - (this.lastSent ?? -Infinity)));
     if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
+    if (!this.send({ ...this.state, seq: this.seq + 1, settled: this.held === null })) {
+      this.timer = setTimeout(() => this.flush(), AWAY_MS);
+      return;
+    }
     this.pending = false;
     this.seq += 1;
     this.sentAt = this.lastSent = now;
-    this.send({ ...this.state, seq: this.seq, settled: this.held === null });
     this.tell();
   }
 
