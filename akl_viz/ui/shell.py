@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import streamlit as st
@@ -47,7 +48,7 @@ def navigate() -> None:
     page.run()
 
 
-@st.fragment(run_every="1d")
+@st.fragment(run_every=timedelta(days=1))
 def _run_again_on_the_next_server() -> None:
     """Nothing, once a day.
 
