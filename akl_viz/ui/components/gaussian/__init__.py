@@ -4,7 +4,7 @@ from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
     scripts=(
-        *("format", "dom", "packed", "discrete/scales", "discrete/player"),
+        *("format", "dom", "packed", "outbox", "discrete/scales", "discrete/player"),
         *(f"gaussian/{name}" for name in ("mixture", "line", "plane", "handles", "controls", "tables", "explorer")),
     ),
     styles=("gaussian/gaussian",),

@@ -3,7 +3,7 @@
 from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
-    scripts=("format", "dom", "proof/triangle", "proof/explorer"),
+    scripts=("format", "dom", "outbox", "proof/triangle", "proof/explorer"),
     styles=("proof/simplex",),
     html="proof/simplex",
 )

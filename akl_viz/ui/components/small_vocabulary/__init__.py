@@ -4,7 +4,7 @@ from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
     scripts=(
-        *("format", "dom", "packed"),
+        *("format", "dom", "packed", "outbox"),
         *(f"small_vocabulary/{name}" for name in ("shares", "bars", "losses", "heads", "controls", "explorer")),
     ),
     styles=("small_vocabulary/small_vocabulary",),

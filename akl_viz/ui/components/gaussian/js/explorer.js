@@ -1,16 +1,14 @@
-// The mixture as a person drags it, the fits Python makes of it, and the fits as they move. One message is on its way at a time.
+// The mixture as a person drags it, the fits Python makes of it, and the fits as they move.
 
-const GAP_MS = 40;
-const LOST_MS = 6000;
-const AWAY_MS = 300;
-const BUSY_MS = 500;
+const PACE = { gap: 40, lost: 6000 };
 const SHORT = { forward_kl: "T‖S", reverse_kl: "S‖T" };
 const HEIGHT = { 1: 300, 2: 440 };
 const SMALL = { 1: 190, 2: 300 };
 
 class Explorer {
   constructor(root, data, send) {
-    Object.assign(this, { root, send, data, seq: data.seq, sentAt: null, state: structuredClone(data.state), speed: 5 });
+    Object.assign(this, { root, send, data, state: structuredClone(data.state), speed: 5 });
+    this.outbox = new Outbox(this, data.seq, PACE);
     this.controls = new Controls(this);
     this.handles = new Handles(this);
     this.art = svg("svg", { class: "chart main", role: "group", "aria-label": "Target and every optimum found" });
@@ -38,15 +36,14 @@ class Explorer {
     // The same answer again, as a rerun of the page sends it: what plays goes on playing.
     if (raw === this.raw) return;
     this.raw = raw;
-    if (data.seq >= this.seq) this.sentAt = null;
-    const latest = data.seq >= this.seq && this.pending === undefined && !this.handles.held;
+    const latest = this.outbox.answered(data.seq) && !this.handles.held;
     if (data.numbers) data.numbers = unpackAll(data.numbers);
     this.data = data;
     if (latest) this.state = structuredClone(data.state);
     if (data.dimension === this.dimension) this.layout();
-    if (this.sentAt === null) this.root.classList.remove("busy");
+    this.outbox.drawn();
     this.root.dataset.seq = data.seq;
-    this.flush();
+    this.outbox.flush();
   }
 
   // What lies on the page is drawn anew: sizes, axes, fits, tables.
@@ -188,38 +185,11 @@ class Explorer {
   // A change here: the target is drawn at once, Python hears of it.
   changed(settled) {
     if (this.data.dimension === this.dimension) this.drawTarget();
-    this.pending = settled;
-    this.flush();
-  }
-
-  // Whether the numbers may still be those of an earlier view.
-  tell() {
-    this.root.toggleAttribute("data-waiting", this.pending !== undefined || typeof this.sentAt === "number");
-  }
-
-  flush() {
-    this.tell();
-    if (this.pending === undefined) return;
-    clearTimeout(this.timer);
-    const waited = this.sentAt === null ? Infinity : performance.now() - this.sentAt;
-    const since = performance.now() - (this.lastSent ?? -Infinity);
-    const wait = waited < LOST_MS ? LOST_MS - waited : GAP_MS - since;
-    if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
-    if (!this.send({ ...structuredClone(this.state), seq: this.seq + 1, settled: this.pending })) {
-      this.timer = setTimeout(() => this.flush(), AWAY_MS);
-      return;
-    }
-    this.pending = undefined;
-    this.seq += 1;
-    this.sentAt = this.lastSent = performance.now();
-    clearTimeout(this.slow);
-    this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
-    this.tell();
+    this.outbox.post(settled);
   }
 
   stop() {
-    clearTimeout(this.timer);
-    clearTimeout(this.slow);
+    this.outbox.stop();
     this.player?.pause();
     this.watch.disconnect();
   }

@@ -1,13 +1,15 @@
-// Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths, one message at a time.
+// Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths.
 
-const GAP_MS = 60, LOST_MS = 4000, AWAY_MS = 300, PLAY_MS = 33, STILL_MS = 900;
+const PACE = { gap: 60, lost: 4000 };
+const PLAY_MS = 33, STILL_MS = 900;
 const STEP = 6, LEAP = 30, OPENS_AT = 5;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NAMES = { teacher: "teacher p", start: "student's start" };
 
 class Explorer {
   constructor(root, data, send) {
-    Object.assign(this, { root, send, seq: data.seq, at: null, held: null, shown: data.losses[0] });
+    Object.assign(this, { root, send, at: null, held: null, shown: data.losses[0] });
+    this.outbox = new Outbox(this, data.seq, PACE);
     this.build(data);
     this.receive(data);
   }
@@ -49,8 +51,7 @@ class Explorer {
 
   // An answer: drawn at once; its handles only where nothing newer was done here.
   receive(data) {
-    if (data.seq >= this.seq) this.sentAt = null;
-    const latest = data.seq >= this.seq && !this.pending && this.held === null;
+    const latest = this.outbox.answered(data.seq) && this.held === null;
     this.data = data;
     if (latest || !this.state) this.state = { teacher: [...data.teacher], start: [...data.start] };
     const last = data.paths[data.losses[0]].length - 1;
@@ -59,8 +60,9 @@ class Explorer {
     this.choose(data.losses.includes(this.shown) ? this.shown : data.losses[0]);
     this.drawField();
     this.drawStep();
+    this.outbox.drawn();
     this.root.dataset.seq = String(data.seq);
-    this.flush();
+    this.outbox.flush();
   }
 
   drawField() {
@@ -103,8 +105,7 @@ class Explorer {
   drop() {
     if (this.held === null) return;
     this.held = null;
-    this.pending = true;
-    this.flush();
+    this.outbox.post(true);
   }
 
   key(event, side) {
@@ -119,31 +120,7 @@ class Explorer {
     this.state[side] = value;
     this.drawStep();
     this.live.textContent = `${NAMES[side]}: ${value.map((share) => share.toFixed(3)).join(", ")}`;
-    this.pending = true;
-    this.flush();
-  }
-
-  // Whether the paths may still be those of an earlier view.
-  tell() {
-    this.root.toggleAttribute("data-waiting", Boolean(this.pending) || typeof this.sentAt === "number");
-  }
-
-  flush() {
-    this.tell();
-    if (!this.pending) return;
-    clearTimeout(this.timer);
-    const now = performance.now();
-    const waiting = this.sentAt === null || this.sentAt === undefined ? 0 : LOST_MS - (now - this.sentAt);
-    const wait = Math.max(waiting, GAP_MS - (now - (this.lastSent ?? -Infinity)));
-    if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
-    if (!this.send({ ...this.state, seq: this.seq + 1, settled: this.held === null })) {
-      this.timer = setTimeout(() => this.flush(), AWAY_MS);
-      return;
-    }
-    this.pending = false;
-    this.seq += 1;
-    this.sentAt = this.lastSent = now;
-    this.tell();
+    this.outbox.post(this.held === null);
   }
 
   toggle() {
@@ -180,7 +157,7 @@ class Explorer {
   }
 
   stop() {
-    clearTimeout(this.timer);
+    this.outbox.stop();
     this.pause();
   }
 }

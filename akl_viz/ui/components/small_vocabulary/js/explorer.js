@@ -1,16 +1,13 @@
-// The explorer: what a person made of the bars, and when Python hears of it. One message is on its way at a time.
+// The explorer: what a person made of the bars.
 
-const GAP_MS = 40;
-const LOST_MS = 4000;
-const AWAY_MS = 300;
-const BUSY_MS = 500;
+const PACE = { gap: 40, lost: 4000 };
 const UNDOS = 100;
 
 class Explorer {
   constructor(root, data, send) {
     this.root = root;
     this.send = send;
-    this.seq = data.seq;
+    this.outbox = new Outbox(this, data.seq, PACE);
     this.past = [];
     this.bars = new Bars(this);
     this.losses = new Losses(this);
@@ -36,9 +33,8 @@ class Explorer {
   receive(data) {
     if (data.numbers) data.numbers = unpackAll(data.numbers);
     else data.numbers = this.data?.labels.length === data.labels.length ? this.data.numbers : null;
-    if (data.seq >= this.seq) this.sentAt = null;
-    const latest = data.seq >= this.seq && this.pending === undefined && !this.bars.held;
-    if (!latest && this.data && data.labels.join("\n") !== this.data.labels.join("\n")) { this.flush(); return; }
+    const latest = this.outbox.answered(data.seq) && !this.bars.held;
+    if (!latest && this.data && data.labels.join("\n") !== this.data.labels.join("\n")) { this.outbox.flush(); return; }
     const before = this.data?.labels.join("\n");
     this.data = data;
     this.start = data.start;
@@ -46,7 +42,7 @@ class Explorer {
     if (before !== data.labels.join("\n")) this.bars.build(data.labels);
     this.fits = this.state.teacher?.length === data.labels.length && this.state.student?.length === data.labels.length;
     this.draw();
-    this.flush();
+    this.outbox.flush();
   }
 
   draw() {
@@ -59,7 +55,7 @@ class Explorer {
     this.losses.draw(numbers, labels);
     this.heads.draw(numbers, labels);
     this.look();
-    if (this.sentAt === null) this.root.classList.remove("busy");
+    this.outbox.drawn();
     this.root.dataset.seq = this.data.seq;
   }
 
@@ -138,38 +134,11 @@ class Explorer {
       this.look();
     }
     this.actions.undo.disabled = this.past.length === 0;
-    this.pending = settled;
-    this.flush();
-  }
-
-  // Whether the numbers may still be those of an earlier view.
-  tell() {
-    this.root.toggleAttribute("data-waiting", this.pending !== undefined || typeof this.sentAt === "number");
-  }
-
-  flush() {
-    this.tell();
-    if (this.pending === undefined) return;
-    clearTimeout(this.timer);
-    const waited = this.sentAt === null || this.sentAt === undefined ? Infinity : performance.now() - this.sentAt;
-    const since = performance.now() - (this.lastSent ?? -Infinity);
-    const wait = waited < LOST_MS ? LOST_MS - waited : GAP_MS - since;
-    if (wait > 0) { this.timer = setTimeout(() => this.flush(), wait); return; }
-    if (!this.send({ ...this.state, seq: this.seq + 1, settled: this.pending })) {
-      this.timer = setTimeout(() => this.flush(), AWAY_MS);
-      return;
-    }
-    this.pending = undefined;
-    this.seq += 1;
-    this.sentAt = this.lastSent = performance.now();
-    clearTimeout(this.slow);
-    this.slow = setTimeout(() => { if (this.sentAt !== null) this.root.classList.add("busy"); }, BUSY_MS);
-    this.tell();
+    this.outbox.post(settled);
   }
 
   stop() {
-    clearTimeout(this.timer);
-    clearTimeout(this.slow);
+    this.outbox.stop();
   }
 }
 
