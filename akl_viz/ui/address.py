@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from akl_viz.errors import InvalidInput
@@ -25,6 +25,11 @@ def fields_of(readers: Readers, query: Mapping[str, str]) -> dict[str, Any]:
 def invalid(readers: Readers, query: Mapping[str, str]) -> list[str]:
     """The parameters that are there and not valid."""
     return [name for name, (_, reader) in readers.items() if name in query and reader(query[name]) is None]
+
+
+def word(allowed: Collection[str]) -> Callable[[str], str | None]:
+    """What reads one of these words."""
+    return lambda text: text if text in allowed else None
 
 
 def known_loss(text: str) -> LossSpec | None:

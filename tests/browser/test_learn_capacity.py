@@ -114,7 +114,7 @@ def test_the_rank_of_the_sentences_can_be_chosen_by_keyboard(app, open_page):
     page.get_by_text("At rank 16, the student of KL(T‖S)").wait_for(timeout=PATIENCE_MS)
 
 
-def test_an_unknown_loss_is_one_sentence_and_nothing_is_lost(app, open_page):
+def test_a_loss_that_cannot_run_is_one_sentence_and_nothing_is_lost(app, open_page):
     page = opened(open_page, app, "?result=own&losses=akl:alpha=7&ranks=2&steps=5&seeds=1")
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_test_id("stAlert").get_by_text("alpha").wait_for(timeout=PATIENCE_MS)

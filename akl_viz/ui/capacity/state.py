@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.toys import LowRankConfig, lowrank_config
-from akl_viz.ui.address import Readers, fields_of, invalid, known_loss
+from akl_viz.ui.address import Readers, fields_of, invalid, known_loss, word
 from akl_viz.ui.limits import Limit
 
 STORED, OWN = "stored", "own"
@@ -109,7 +109,7 @@ def _ranks(text: str) -> tuple[int, ...] | None:
 
 
 _READERS: Readers = {
-    "result": ("source", {STORED: STORED, OWN: OWN}.get),
+    "result": ("source", word((STORED, OWN))),
     "losses": ("losses", _losses),
     "ranks": ("ranks", _ranks),
     "seeds": ("seeds", LIMITS["seeds"].read),

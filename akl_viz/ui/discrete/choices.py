@@ -24,7 +24,7 @@ from akl_viz.toys import (
     discrete_config,
     own_target,
 )
-from akl_viz.ui.address import known_loss
+from akl_viz.ui.address import known_loss, word
 from akl_viz.ui.limits import Limit
 
 OWN = "own"
@@ -204,7 +204,7 @@ def from_address(query: Mapping[str, str]) -> Choices:
 def unusable(query: Mapping[str, str]) -> list[str]:
     """The parameters of an address that `from_address` leaves out or changes."""
     taken = from_address(query)
-    known = {"preset": _word(*PRESETS)} | _READERS
+    known = {"preset": word(PRESETS)} | _READERS
     return [name for name, read in known.items() if name in query and read(query[name]) != getattr(taken, name)]
 
 
@@ -217,10 +217,6 @@ def to_address(choices: Choices) -> dict[str, str | None]:
         text = BETWEEN.join(value) if isinstance(value, tuple) else str(value)
         found[name] = text if value != getattr(base, name) else None
     return found
-
-
-def _word(*allowed: str) -> Callable[[str], str | None]:
-    return lambda text: text if text in allowed else None
 
 
 def _typed(text: str) -> str | None:
@@ -252,11 +248,11 @@ LIMITS: dict[str, Limit[Any]] = {
 _READERS: dict[str, Callable[[str], Any]] = {
     "target": _typed,
     "losses": _losses,
-    "optimiser": _word(*OPTIMISERS),
-    "start": _word(*STARTS),
+    "optimiser": word(OPTIMISERS),
+    "start": word(STARTS),
     "seed": LIMITS["first_seed"].read,
-    "boundary": _word(*BOUNDARIES),
-    "tail": _word(*TAILS),
+    "boundary": word(BOUNDARIES),
+    "tail": word(TAILS),
     **{name: limit.read for name, limit in LIMITS.items()},
 }
 """Parameter of an address -> its value, or None where it is not valid; what others must fit comes first."""

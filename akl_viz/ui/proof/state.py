@@ -6,11 +6,11 @@ Values from an address or from the browser are untrusted: each is checked, and o
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from akl_viz.ui.address import Readers, fields_of, invalid
+from akl_viz.ui.address import Readers, fields_of, invalid, word
 from akl_viz.ui.limits import Limit
 
 LOSSES = ("forward_kl", "reverse_kl", "akl", "mixed_kl")
@@ -138,16 +138,12 @@ def _share(text: str) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _word(allowed: Mapping[str, object]) -> Callable[[str], str | None]:
-    return lambda text: text if text in allowed else None
-
-
 _READERS: Readers = {
     "w": ("weight", _share),
     "p": ("teacher", _three),
     "q": ("start", _three),
-    "optimiser": ("optimiser", _word(OPTIMISERS)),
+    "optimiser": ("optimiser", word(OPTIMISERS)),
     "depth": ("depth", Limit("The depth", DEPTHS[0], DEPTHS[-1]).read),
-    "target": ("target", _word(TEACHERS)),
+    "target": ("target", word(TEACHERS)),
     "seed": ("seed", Limit("The seed", 0, LAST_SEED).read),
 }
