@@ -20,7 +20,7 @@ def configure() -> None:
 
     The icon is a file of ours: Streamlit's named icons would make the browser fetch one from another host.
     """
-    st.set_page_config(page_title="AKL Viz", page_icon=ICON, layout="wide")
+    st.set_page_config(page_icon=ICON, layout="wide")
     st.html("<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}</style>")
     # Streamlit writes chosen values in white on the accent, which is too light for that in the dark theme.
     st.html(

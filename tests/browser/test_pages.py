@@ -45,6 +45,7 @@ def serious(page):
 def test_a_page_says_its_question_and_is_accessible_in_both_themes(app, open_page, row):
     page = opened(open_page, app, row)
     assert page.get_by_role("heading", level=1).inner_text() == row.title
+    assert page.title() == f"{row.title} · AKL Viz"
     assert page.get_by_text(row.question, exact=True).first.is_visible()
     assert serious(page) == []
     light = page.evaluate(PAPER)
