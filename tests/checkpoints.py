@@ -66,10 +66,13 @@ def save_llama(folder: Path, seed: int, *, hidden=24, rows=VOCABULARY, context=C
 
 
 @cache
-def plain_logits(folder: Path, text: str) -> tuple[list[int], np.ndarray]:
-    """(T,) ids and (T, V) float32 logits from one uncached pass of plain transformers."""
+def plain_logits(folder: Path, text: str, dtype: torch.dtype = torch.float32) -> tuple[list[int], np.ndarray]:
+    """(T,) ids and (T, V) logits from one uncached pass of plain transformers.
+
+    Its eager attention would take the softmax in float32 also in a float64 model.
+    """
     ids = AutoTokenizer.from_pretrained(folder)(text)["input_ids"]
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
     with torch.no_grad():
         logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
     return ids, logits.double().numpy()
