@@ -22,8 +22,8 @@ def _import() -> None:
 
     # transformers imports a class when it is first asked for; ask now rather than under a user's first click.
     _ = transformers.AutoModelForCausalLM, transformers.LlamaForCausalLM, transformers.AutoTokenizer
-    # Streamlit collects garbage after every run of a script, polls included, and holds the interpreter meanwhile. Over
-    # the half million objects of these libraries that takes 0.2 s, which a training in another thread waits for too.
+    # A full collection of garbage holds the interpreter: over the half million objects of these libraries for 0.2 s, in
+    # which neither a page nor a training in another thread goes on. They live as long as the process.
     gc.collect()
     gc.freeze()
 
