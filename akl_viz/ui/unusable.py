@@ -33,12 +33,17 @@ def forget_unusable(page: str, now: object) -> bool:
 
 
 def tell_unusable(page: str, now: object) -> None:
-    """Say it for as long as the choices are those the address left: the script may run again by itself."""
+    """Say it for as long as the choices are those the address left: the script may run again by itself.
+
+    What stands below keeps its place when the sentence goes: a component that moves starts anew, and a fragment that
+    moves has another id, so that a click on its way to the old one is lost.
+    """
     forget_unusable(page, now)
     names, _ = st.session_state.get(page + _UNUSABLE, ((), None))
+    place = st.container()
     if names:
         listed = ", ".join(f"`{name}`" for name in names)
-        st.warning(
+        place.warning(
             f"Some settings in this address cannot be used, so below are the usual ones: {listed}.",
             icon=":material/link_off:",
         )

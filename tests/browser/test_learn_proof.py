@@ -203,8 +203,9 @@ def test_a_hostile_address_opens_the_default_view(app, open_page):
     assert told.endswith("so below are the usual ones: w, p, q, optimiser, depth, target, seed.")
     for choice, query in (("adam, lr 0.1", "?optimiser=adam"), ("sgd, lr 1", "")):
         page.get_by_text(choice, exact=True).first.click()
+        # At once, while the page still runs without its warning: the second click must not be lost.
         page.wait_for_function("query => location.search === query", arg=query, timeout=PATIENCE_MS)
-        page.get_by_test_id("stAlert").wait_for(state="detached", timeout=PATIENCE_MS)
+    page.get_by_test_id("stAlert").wait_for(state="detached", timeout=PATIENCE_MS)
     # The view is again the one the address left, but nobody asks for it with that address any more.
     settled(page)
     assert page.get_by_test_id("stAlert").count() == 0

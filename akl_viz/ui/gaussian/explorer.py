@@ -31,9 +31,7 @@ def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
     sent = _sent()
     state = _state(sent)
-    # In a container, so that what comes and goes there does not move the component, which would start anew.
-    with st.container():
-        tell_unusable("gaussian", state)
+    tell_unusable("gaussian", state)
     problem, numbers = "", None
     try:
         numbers = numbers_of(state)

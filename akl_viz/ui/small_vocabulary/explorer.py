@@ -29,9 +29,7 @@ def explorer() -> None:
     settled = sent is None or sent.get("settled") is not False
     asked = _state(sent)
     found, numbers = numbers_of(scene(asked))
-    # In a container, so that what comes and goes there does not move the component, which would start anew.
-    with st.container():
-        _tell_unusable(sent, asked, found)
+    _tell_unusable(sent, asked, found)
     seq = sent["seq"] if sent is not None else 0
     _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=_nothing)
     st.session_state[_KEPT] = found.state
