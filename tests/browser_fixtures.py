@@ -118,7 +118,7 @@ def open_page(browser):
     problems = [problem for _, watch, _ in opened for problem in watch.problems]
     for page, _, context in opened:
         (context or page).close()
-    assert problems == []
+    assert problems == [], "\n".join(problems)
 
 
 def settled(page: Page) -> None:
