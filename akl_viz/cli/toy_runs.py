@@ -133,7 +133,9 @@ def run_gaussian(arguments: argparse.Namespace) -> Result:
             lines.append(f"{loss:<20} {kind:<7} {one.value:.6f} nats at {place}, {len(one.starts)} starts")
         if failed := len(fits.failed(loss)):
             told = "starts ended at no minimum: they ran off to ever more extreme students, or stand on a saddle"
-            lines.append(f"{loss:<20} failed  {failed} of {config.starts} {told}")
+            below = fits.ran_below(loss)
+            down = "" if below is None else f"; down to {below:.6f} nats, so that no optimum is global"
+            lines.append(f"{loss:<20} failed  {failed} of {config.starts} {told}{down}")
     return Result(fits.to_json(), fits.frame(), lines)
 
 

@@ -67,12 +67,12 @@ def fit_gaussians(
             tell(number / len(losses), progress, cancelled)
             objective = Objective(loss, log_target, student)
             way, values = _descend(objective, starts, config.iterations)
-            last = _descend(objective, way[:, -1], _FURTHER)[0][:, -1]
-            optima[text], ends = _optima(objective, last, points)
+            on, lower = (part[:, -1] for part in _descend(objective, way[:, -1], _FURTHER))
+            optima[text], ends = _optima(objective, on, lower.numpy(), points)
             means, covariances = (
                 part.reshape(*way.shape[:2], *part.shape[1:]) for part in student.moments(way.flatten(0, 1))
             )
-            paths[text] = Path(means.numpy(), covariances.numpy(), values.numpy(), ends)
+            paths[text] = Path(means.numpy(), covariances.numpy(), values.numpy(), ends, lower.numpy())
         tell(1.0, progress, cancelled)
     return GaussianFits(config, axes, points, log_target.exp().numpy(), optima, paths)
 
@@ -154,8 +154,13 @@ def _natural_step(gradient: Tensor, fisher: Tensor, longest: Tensor) -> Tensor:
     return bounded
 
 
-def _optima(objective: Objective, ends: Tensor, points: FloatArray) -> tuple[tuple[Optimum, ...], IntArray]:
-    """The minima at the ends, best first, and the rank each start ended at."""
+def _optima(
+    objective: Objective, ends: Tensor, reached: FloatArray, points: FloatArray
+) -> tuple[tuple[Optimum, ...], IntArray]:
+    """The minima at the ends, best first, and the rank each start ended at.
+
+    None of them is global where a start that failed, as it ran off, had come to a smaller value `reached`.
+    """
     rough, group = _distinct(objective.student, ends, _ROUGHLY)
     polished = [_polished(objective, one) for one in rough]
     kept = [one for one in polished if one is not None]
@@ -166,7 +171,7 @@ def _optima(objective: Objective, ends: Tensor, points: FloatArray) -> tuple[tup
     order = np.argsort(values, kind="stable")
     rank = {int(place): number for number, place in enumerate(order)}
     where = np.asarray([rank.get(home[number], -1) for number in group], dtype=np.int64)
-    best = min(values, default=0.0)
+    best = min([*values, *reached[where < 0]], default=0.0)
     optima = []
     for number, place in enumerate(order):
         parameters = torch.from_numpy(found[place]).unsqueeze(0)

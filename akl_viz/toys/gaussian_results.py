@@ -38,7 +38,7 @@ class Optimum:
     covariance: FloatArray
     """(D, D)"""
     is_global: bool
-    """Whether no other optimum found has a smaller value (by 1e-9 nats or more)."""
+    """Whether neither another optimum nor a start that ran off has a smaller value (by 1e-9 nats or more)."""
     starts: tuple[int, ...]
     """The starts that ended here."""
     density: FloatArray
@@ -65,6 +65,8 @@ class Path:
     """(R, T) nats."""
     ends: IntArray
     """(R,) rank of the optimum it ended at; -1 where it ended at none: it failed."""
+    reached: FloatArray
+    """(R,) nats where it stood in the end, some steps after the recorded ones."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ class GaussianFits:
     def failed(self, loss: str) -> tuple[int, ...]:
         """The starts that ended at no minimum: they ran off to ever more extreme students, or stand on a saddle."""
         return tuple(np.flatnonzero(self.paths[loss].ends < 0).tolist())
+
+    def ran_below(self, loss: str) -> float | None:
+        """The value that starts ran off to, nats, where it lies below every optimum found; None where one is global.
+
+        On a grid that cuts the target off a loss may have no best student, only ever better, more extreme ones.
+        """
+        path = self.paths[loss]
+        if any(one.is_global for one in self.optima[loss]) or not (path.ends < 0).any():
+            return None
+        return float(path.reached[path.ends < 0].min())
 
     @property
     def found(self) -> bool:
@@ -137,9 +149,8 @@ class GaussianFits:
         runs = []
         for loss, optima in self.optima.items():
             listed = [self._listed(loss, one) for one in optima]
-            runs.append(
-                {"loss": loss, "starts": self.config.starts, "failed": list(self.failed(loss)), "optima": listed}
-            )
+            failed = {"failed": list(self.failed(loss)), "ran_below": self.ran_below(loss)}
+            runs.append({"loss": loss, "starts": self.config.starts, **failed, "optima": listed})
         return {
             "schema": 1,
             "grid": self.config.grid,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -47,6 +48,12 @@ def drag(page, handle, right, up=0):
     for step in range(1, 6):
         page.mouse.move(x + right * step / 5, y - up * step / 5)
     page.mouse.up()
+
+
+def query_parts(page):
+    """The parts in the address, three words each."""
+    words = parse_qs(urlsplit(page.url).query)["parts"][0].split("_")
+    return [words[start : start + 3] for start in range(0, len(words), 3)]
 
 
 def check_against(page, document):
@@ -123,6 +130,18 @@ def test_the_keyboard_moves_the_grips(app, open_page):
     answered(page)
     page.wait_for_url("**parts=25.5_3.5_0.375_*")
     assert grip(page, 0, "sd").evaluate("(node) => node.getRootNode().activeElement === node")
+
+
+def test_moving_a_grip_changes_nothing_but_what_it_moves(app, open_page):
+    page = opened(open_page, app, "?parts=25_8.25_0.375_75.125_8.25_0.625")
+    grip(page, 0, "mean").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**parts=25.5_8.25_0.375_75.125_8.25_0.625*")
+    drag(page, grip(page, 1, "sd"), 40)
+    answered(page)
+    first, second = query_parts(page)
+    assert (first, second[0], second[2]) == (["25.5", "8.25", "0.375"], "75.125", "0.625")
+    assert second[1] != "8.25"
 
 
 def test_the_fits_play_pause_and_scrub(app, open_page):

@@ -133,7 +133,10 @@ def check_fits(fits):
         values = [one.value for one in optima]
         assert values == sorted(values)
         assert np.isfinite([*values, *(number for one in optima for number in (*one.mean, *one.sd))]).all()
-        assert [one.is_global for one in optima[:1]] in ([], [True])
+        ran = [float(path.reached[start]) for start in fits.failed(loss)]
+        best = min([*values, *ran], default=0.0)
+        assert [one.is_global for one in optima] == [value <= best + 1e-9 for value in values]
+        assert fits.ran_below(loss) == (min(ran) if ran and not any(one.is_global for one in optima) else None)
         if loss == "forward_kl":
             assert len(fits.failed(loss)) in (0, fits.config.starts)
 

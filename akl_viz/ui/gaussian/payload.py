@@ -114,6 +114,6 @@ def _paths(fits: GaussianFits, loss: str) -> dict[str, Any]:
     return {
         "means": pack(path.means[:, :frames], "f4"),
         "covariances": pack(path.covariances[:, :frames], "f4"),
-        "values": pack(path.values[:, :frames], "f4"),
+        "least": pack(path.values[:, :frames].min(axis=0), "f8"),
         "ends": pack(path.ends, "i4"),
     }

@@ -40,13 +40,13 @@ def places(fits: GaussianFits, loss: str) -> list[tuple[int, ...]]:
 
 
 def sentence(fits: GaussianFits) -> str:
-    """Where the global optimum of KL(S‖T) lies, and the best optimum of the other kind. Values in nats."""
+    """Where the best optimum of KL(S‖T) lies, whether it is global, and the best of the other kind. Values in nats."""
     found = places(fits, REVERSE)
     if not found:
         return f"No start led to a minimum of {loss_name(REVERSE)} here."
     optima, parts = fits.optima[REVERSE], len(fits.config.target.means)
     kind = _kind(found[0], parts)
-    told = f"The global optimum of KL(S‖T) {kind}: {_number(optima[0].value, 3)} nats at {_at(fits, 0)}."
+    told = f"{_best(fits)} {kind}: {_number(optima[0].value, 3)} nats at {_at(fits, 0)}."
     if parts == 1:
         return told
     other = next((rank for rank, one in enumerate(found) if (len(one) > 1) != (len(found[0]) > 1)), None)
@@ -54,6 +54,15 @@ def sentence(fits: GaussianFits) -> str:
         value = f"{_number(optima[other].value, 3)} nats ({_at(fits, other)})"
         return f"{told} The best one that {_kind(found[other], parts)} has {value}."
     return f"{told} No start led to one that {'sits on one part' if len(found[0]) > 1 else 'spans several'}."
+
+
+def _best(fits: GaussianFits) -> str:
+    """What the first optimum of KL(S‖T) is to be called."""
+    below, equals = fits.ran_below(REVERSE), sum(one.is_global for one in fits.optima[REVERSE])
+    if below is not None:
+        ran = f"No optimum of KL(S‖T) is global here: starts that ran off came down to {_number(below, 3)} nats."
+        return f"{ran} The best of those found"
+    return "The global optimum of KL(S‖T)" if equals == 1 else f"One of {equals} global optima of KL(S‖T)"
 
 
 def failures(fits: GaussianFits) -> str:

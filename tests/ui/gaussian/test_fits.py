@@ -25,7 +25,7 @@ def two_modes(sd, grid="paper", weights=(0.375, 0.625)):
 
 
 def unpacked(packed_array):
-    kinds = {"f4": "<f4", "i4": "<i4"}
+    kinds = {"f4": "<f4", "f8": "<f8", "i4": "<i4"}
     return np.frombuffer(base64.b64decode(packed_array["data"]), kinds[packed_array["kind"]])
 
 
@@ -35,7 +35,7 @@ def test_the_stored_opening_is_a_fresh_one():
     assert kept["frames"] == fresh["frames"]
     for old, new in zip(kept["losses"], fresh["losses"], strict=True):
         assert unpacked(old["ends"]).tolist() == unpacked(new["ends"]).tolist()
-        for name in ("means", "covariances", "values"):
+        for name in ("means", "covariances", "least"):
             assert unpacked(old[name]) == pytest.approx(unpacked(new[name]), rel=1e-4)
         for one, other in zip(old["optima"], new["optima"], strict=True):
             assert one["value"] == pytest.approx(other["value"], rel=SAME)
@@ -78,6 +78,7 @@ def test_a_sweep_that_never_turns_says_so():
 def test_equal_weights_on_the_wide_grid_give_two_global_optima():
     fits = fitted(two_modes(6, "wide", (0.5, 0.5)))["wide"]
     assert [one.is_global for one in fits.optima["reverse_kl"]][:2] == [True, True]
+    assert sentence(fits).startswith("One of 2 global optima of KL(S‖T) sits on one mode: 0.693 nats")
 
 
 def test_forward_kl_matches_moments_on_both_grids():
@@ -116,7 +117,7 @@ def test_starts_that_fail_are_counted_and_the_others_drawn():
     assert (forward["optima"], forward["failed"]) == ([], 24)
     assert set(unpacked(forward["ends"])) == {-1}
     for loss in numbers["losses"]:
-        assert len(unpacked(loss["values"])) == len(unpacked(loss["means"])) == 24 * numbers["frames"]
+        assert len(unpacked(loss["means"])) == 24 * len(unpacked(loss["least"])) == 24 * numbers["frames"]
     assert reverse["optima"][0]["best"]
     assert sum(one["starts"] for one in reverse["optima"]) + reverse["failed"] == 24
     assert "Failed starts, which ended on a saddle or ran off: 24 of 24 of KL(T‖S)." in numbers["verdicts"][0]["text"]
@@ -141,11 +142,29 @@ def test_starts_that_all_fail_on_every_grid_are_refused_in_a_sentence(monkeypatc
 
 
 def test_the_last_played_frame_stands_at_the_optimum():
-    numbers = packed(fitted(State()), State().grids)
-    for loss in numbers["losses"]:
-        last = unpacked(loss["values"]).reshape(numbers["starts"], numbers["frames"])[:, -1]
-        best = [loss["optima"][end]["value"] for end in unpacked(loss["ends"])]
-        assert last == pytest.approx(best, abs=1e-5)
+    for loss in packed(fitted(State()), State().grids)["losses"]:
+        assert unpacked(loss["least"])[-1] == pytest.approx(loss["optima"][0]["value"], abs=1e-5)
+
+
+RAN_BELOW = [[25, 12, 0.375], [90, 12, 0.625]]
+
+
+def test_no_optimum_is_called_global_where_starts_ran_off_below_it():
+    state = checked({"preset": "modes", "parts": RAN_BELOW})
+    fits = fitted(state)["paper"]
+    below = fits.ran_below("reverse_kl")
+    (only,) = fits.optima["reverse_kl"]
+    assert 0.25 < below < 0.35 < 0.8 < only.value
+    assert not only.is_global
+    told = sentence(fits)
+    assert told.startswith("No optimum of KL(S‖T) is global here: starts that ran off came down to 0.309 nats.")
+    assert "The best of those found sits on one mode: 0.817 nats" in told
+    reverse = packed(fitted(state), state.grids)["losses"][1]
+    assert not reverse["optima"][0]["best"]
+    assert unpacked(reverse["least"])[-1] < 0.4
+    wide = fitted(state)["wide"]
+    assert wide.ran_below("reverse_kl") is None
+    assert wide.optima["reverse_kl"][0].is_global
 
 
 def test_the_figure_draws_both_kinds_and_marks_the_view():

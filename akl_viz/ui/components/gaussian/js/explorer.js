@@ -132,21 +132,20 @@ class Explorer {
   move(frame) {
     const d = this.dimension, { frames } = this.numbers;
     for (const { loss, lines, view, note } of this.charts) {
-      let best = Infinity;
       lines.forEach((line, start) => {
         const at = start * frames + frame;
         line.setAttribute("d", view.student(loss.means.subarray(at * d, (at + 1) * d), loss.covariances.subarray(at * d * d, (at + 1) * d * d)));
-        best = Math.min(best, loss.values[at]);
       });
-      note.textContent = num(best);
-      note.dataset.value = exact(best);
+      note.textContent = num(loss.least[frame]);
+      note.dataset.value = exact(loss.least[frame]);
     }
   }
 
   setPart(i, part, settled) {
     const { mean, sd, weight } = this.data.bounds, d = this.dimension;
     const limits = [...Array(d).fill(mean), ...Array(d).fill(sd), weight];
-    this.state.parts[i] = part.map((value, k) => Math.min(limits[k][1], Math.max(limits[k][0], Number(value.toFixed(k < 2 * d ? 1 : 3)))));
+    // To three decimals, as Python and the address keep them.
+    this.state.parts[i] = part.map((value, k) => Math.min(limits[k][1], Math.max(limits[k][0], Number(value.toFixed(3)))));
     this.changed(settled);
   }
 

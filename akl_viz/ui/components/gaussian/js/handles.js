@@ -60,8 +60,10 @@ class Handles {
 
   pull(event, grip) {
     if (this.held?.grip !== grip) return;
-    const [px, py] = this.point(event), { off } = this.held;
-    this.app.setPart(grip.part, this.app.view.drag(this.app.state.parts[grip.part], grip.kind, px + off[0], py + off[1]), false);
+    const [px, py] = this.point(event), { off } = this.held, now = this.app.state.parts[grip.part];
+    const there = this.app.view.drag(now, grip.kind, px + off[0], py + off[1]);
+    // A hand is no finer than a tenth; what it does not move keeps its digits.
+    this.app.setPart(grip.part, there.map((value, k) => (value === now[k] ? value : Number(value.toFixed(1)))), false);
   }
 
   drop() {
