@@ -2,7 +2,6 @@
 
 import csv
 import json
-import statistics
 
 import pytest
 
@@ -15,18 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SAME = 1e-12
 """Relative, and absolute for zeros: the page and the command compute the same thing in two processes."""
-ANSWER_MS = """
-async (slider) => {
-  const root = slider.closest('.akl');
-  const before = root.dataset.seq;
-  const started = performance.now();
-  slider.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }));
-  const drawn = slider.firstChild.style.width;
-  while (root.dataset.seq === before) await new Promise(requestAnimationFrame);
-  return [performance.now() - started, drawn];
-}
-"""
-"""From the key to the frame in which the numbers of the answer stand on the page."""
 
 
 def check_against(page, document, key):
@@ -106,17 +93,6 @@ def test_numbers_follow_while_the_button_is_still_down(app, open_page):
         timeout=PATIENCE_MS,
     )
     page.mouse.up()
-
-
-def test_the_time_from_a_key_to_its_numbers(app, open_page, record_property):
-    page = opened(open_page, app)
-    pull(page, "student", 0, 0.3)
-    bar = slider(page, "student", 3)
-    measured = [bar.evaluate(ANSWER_MS)[0] for _ in range(15)]
-    median, worst = statistics.median(measured), max(measured)
-    record_property("drag_to_numbers_ms", f"median {median:.0f}, worst {worst:.0f}, n 15")
-    print(f"\nkey to numbers: median {median:.0f} ms, worst {worst:.0f} ms, n = 15")  # noqa: T201
-    assert len(set(measured)) > 1
 
 
 def test_the_keyboard_moves_a_bar_and_undo_takes_it_back(app, open_page):

@@ -3,7 +3,6 @@
 import csv
 import json
 import shlex
-import statistics
 
 import pytest
 
@@ -15,17 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PATIENCE_MS = 90_000
 SAME = 1e-10
 """Relative: the page keeps twelve significant digits."""
-ANSWER_MS = """
-async (handle) => {
-  const root = handle.closest('.akl');
-  const before = root.dataset.seq;
-  const started = performance.now();
-  handle.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowRight', bubbles: true, cancelable: true }));
-  while (root.dataset.seq === before) await new Promise(requestAnimationFrame);
-  return performance.now() - started;
-}
-"""
-"""From the key to the frame in which the new paths are drawn."""
 
 
 def opened(open_page, app, query="", **options):
@@ -123,14 +111,21 @@ def test_arrow_keys_move_a_handle_and_the_address_keeps_it(app, open_page):
     assert shown(again, "reverse_kl.tvd") == shown(page, "reverse_kl.tvd")
 
 
-def test_the_time_from_a_key_to_its_paths(app, open_page, record_property):
+def test_after_another_page_the_first_move_counts(app, open_page):
     page = opened(open_page, app)
-    dragged(page, "start", (10, 10))
-    measured = [handle(page, "teacher").evaluate(ANSWER_MS) for _ in range(9)]
-    median, worst = statistics.median(measured), max(measured)
-    record_property("drag_to_paths_ms", f"median {median:.0f}, worst {worst:.0f}, n 9")
-    print(f"\nkey to paths: median {median:.0f} ms, worst {worst:.0f} ms, n = 9")  # noqa: T201
-    assert len(set(measured)) > 1
+    links, places = page.get_by_test_id("stSidebar"), []
+    for visit in range(2):
+        if visit:
+            links.get_by_role("link", name="Overview").click()
+            page.locator(".strip .t").first.wait_for(timeout=PATIENCE_MS)
+            links.get_by_role("link", name="Shared optimum").click()
+            page.locator(".simplex [data-field='forward_kl.tvd']").wait_for(timeout=PATIENCE_MS)
+            answered(page)
+        handle(page, "teacher").focus()
+        page.keyboard.press("ArrowRight")
+        answered(page)
+        places.append(handle(page, "teacher").get_attribute("aria-label"))
+    assert places[0] != places[1]
 
 
 def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):

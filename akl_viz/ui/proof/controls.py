@@ -61,6 +61,8 @@ def take_handles() -> int:
     view = component.get("view") if isinstance(component, Mapping) else None
     seq = view.get("seq") if isinstance(view, Mapping) else None
     if not isinstance(view, Mapping) or not isinstance(seq, int) or isinstance(seq, bool):
+        # The page was left meanwhile: a new component counts from the beginning.
+        st.session_state.pop(_HANDLES, None)
         return 0
     if st.session_state.get(_HANDLES) != seq:
         st.session_state[_HANDLES] = seq
