@@ -11,6 +11,8 @@ from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, State
 
 SLOWER = 1.2
 """From this ratio of steps on, KL(S‖T) is called slower than KL(T‖S) under Adam."""
+RESTS = 2.0
+"""From this ratio of steps on, KL(S‖T) is said to rest on a plateau under sgd."""
 Two = tuple[str, str]
 """Shows, does not show."""
 
@@ -45,22 +47,28 @@ def simplex(found: dict[str, Any], state: State) -> Two:
 def plateau(found: dict[str, Any], depth: int) -> Two:
     """Steps of both KLs at one depth, under both optimisers."""
     place = DEPTHS.index(depth)
-    parts, ratio = [], 1.0
+    parts, ratios = [], {}
     for optimiser in OPTIMISERS:
         forward, reverse = (found[optimiser]["reached"][loss][place] for loss in ("forward_kl", "reverse_kl"))
         parts.append(f"under {optimiser}, KL(T‖S) took {_steps(forward, LIMIT)} and KL(S‖T) {_steps(reverse, LIMIT)}")
-        ratio = (reverse or LIMIT) / (forward or LIMIT)
-    adam = "Adam divides the gradient by its own size, and the plateau is gone"
-    if ratio > SLOWER:
-        adam = (
-            f"and Adam's own ε of 1e-8 is no longer small beside that gradient: KL(S‖T) takes {ratio:.1f} times as long"
-        )
-    level = found["sgd"]["level"]
+        ratios[optimiser] = (reverse or LIMIT) / (forward or LIMIT)
     return (
-        f"from depth {depth}, {'; '.join(parts)}. The gradient of KL(S‖T) on a token vanishes with q, so it rests near "
-        f"−log P(kept mode) = {level:.3f} nats; {adam}.",
+        f"from depth {depth}, {'; '.join(parts)}. {_why(ratios, found['sgd']['level'])}.",
         "mode-seeking as an optimum: the plateau is a place where plain gradient descent is slow, not one where the "
         "gradient is zero; and no start is given to a real student by lowering half of its logits.",
+    )
+
+
+def _why(ratios: dict[str, float], level: float) -> str:
+    """What the steps of KL(S‖T), over those of KL(T‖S), say of a plateau under either optimiser."""
+    if ratios["sgd"] < RESTS:
+        return "The lost tokens keep enough mass here for both gradients: there is no plateau from so small a depth"
+    sgd = f"The gradient of KL(S‖T) on a token vanishes with q, so it rests near −log P(kept mode) = {level:.3f} nats"
+    if ratios["adam"] <= SLOWER:
+        return f"{sgd}; Adam divides the gradient by its own size, and the plateau is gone"
+    return (
+        f"{sgd}; and Adam's own ε of 1e-8 is no longer small beside that gradient: KL(S‖T) takes "
+        f"{ratios['adam']:.1f} times as long"
     )
 
 

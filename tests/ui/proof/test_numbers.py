@@ -79,6 +79,13 @@ def test_the_sentence_about_adam_follows_the_depth():
     assert "ε" not in words.plateau(STORED["plateau"], 5)[0]
 
 
+@pytest.mark.parametrize(("depth", "rests"), [(1, False), (2, False), (5, True), (10, True), (20, True)])
+def test_a_plateau_is_told_of_only_where_kl_rests(depth, rests):
+    told = words.plateau(STORED["plateau"], depth)[0]
+    assert ("it rests near" in told) == rests
+    assert ("there is no plateau from so small a depth" in told) != rests
+
+
 def test_the_sentence_about_paths_names_every_loss():
     shows, _ = words.simplex(STORED["simplex"], State())
     for loss in LOSSES:
