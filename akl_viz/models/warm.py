@@ -17,7 +17,9 @@ def import_libraries() -> None:
 
 
 @cache
-def _import() -> None:
+def _import() -> int:
+    """Returns the number of threads that torch chose."""
+    import torch
     import transformers
 
     # transformers imports a class when it is first asked for; ask now rather than under a user's first click.
@@ -26,6 +28,19 @@ def _import() -> None:
     # which neither a page nor a training in another thread goes on. They live as long as the process.
     gc.collect()
     gc.freeze()
+    return torch.get_num_threads()
+
+
+def take_all_cores() -> None:
+    """Let torch use as many cores in this thread as it chose at first.
+
+    A thread begins with the number that another one happens to have set, for itself, at that moment.
+    """
+    import torch
+
+    with _LOCK:
+        threads = _import()
+    torch.set_num_threads(threads)
 
 
 def leave_a_core() -> None:

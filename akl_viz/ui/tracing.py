@@ -10,7 +10,7 @@ import streamlit as st
 
 from akl_viz.errors import AklVizError, OutOfMemory
 from akl_viz.models.fingerprint import stamp
-from akl_viz.models.warm import import_libraries
+from akl_viz.models.warm import take_all_cores
 from akl_viz.paths import DATA
 from akl_viz.records import Settings, TokenTrace
 from akl_viz.ui.jobs import Job, KeptJobs
@@ -73,7 +73,7 @@ class TraceService:
 
     def _compute(self, request: TraceRequest, job: Job[TokenTrace]) -> TokenTrace:
         job.report(0.0, "Loading torch")
-        import_libraries()
+        take_all_cores()
         from akl_viz.models import ModelPool
 
         self._pool = self._pool or ModelPool()
