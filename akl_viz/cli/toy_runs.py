@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.records import BOUNDARIES
 
 if TYPE_CHECKING:
-    from akl_viz.toys import FirstCount
+    from akl_viz.toys import DiscreteConfig, FirstCount
 
 
 def discrete_options(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,9 @@ def run_discrete(arguments: argparse.Namespace) -> Result:
     base = discrete_config(arguments.preset, target=optional_numbers(arguments.target, "--target"))
     changes |= {"target": base.target or None, "losses": losses_of(arguments), "start": _start(base.start, arguments)}
     changes["optimisers"] = optimisers_of(base.optimisers, arguments)
-    runs = train(discrete_config(arguments.preset, **changes), progress=counting())
+    config = discrete_config(arguments.preset, **changes)
+    _refuse_idle(config, given)
+    runs = train(config, progress=counting())
     first, *others = runs.config.losses
     lines = [f"{'loss':<28} {'head gap':>10} {'tail gap':>10} {'far gap':>10} {'KL(T‖S)':>12} {'KL(S‖T)':>12}"]
     fields = ("head_gap", "tail_gap", "far_gap", "forward_kl", "reverse_kl")
@@ -82,6 +85,19 @@ def run_discrete(arguments: argparse.Namespace) -> Result:
         counts += [who_was_first(runs, first, other, field=field, share=arguments.share) for field in fields[:2]]
     told = [asdict(count) | {"sentence": count.sentence()} for count in counts]
     return Result(runs.to_json() | {"first": told}, runs.frame(), [*lines, *(one["sentence"] for one in told)])
+
+
+def _refuse_idle(config: DiscreteConfig, given: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for an option that would change nothing."""
+    belongs = (
+        ("tokens", "--preset zipf", config.preset == "zipf"),
+        ("noise", "--start warm", config.start.kind == "warm"),
+        ("depth", "--start missing-mode", config.start.kind == "missing-mode"),
+        ("bottom", "--tail bottom", config.tail == "bottom"),
+    )
+    for name, home, has_say in belongs:
+        if given[name] is not None and not has_say:
+            raise InvalidInput(f"--{name} belongs to {home}: leave it out.")
 
 
 def _start(preset: Any, arguments: argparse.Namespace) -> Any:
@@ -141,9 +157,7 @@ def run_gaussian(arguments: argparse.Namespace) -> Result:
 
 def lowrank_options(parser: argparse.ArgumentParser) -> None:
     """Options of `akl-viz toy lowrank`."""
-    parser.add_argument(
-        "--preset", default="paper", help="paper (default, minutes), capacity (more ranks) or quick (seconds)"
-    )
+    parser.add_argument("--preset", help="paper (default, minutes), capacity (more ranks) or quick (seconds)")
     parser.add_argument(
         "--stored", action="store_true", help="show the result that comes with the project, run nothing"
     )
@@ -173,9 +187,12 @@ def run_lowrank(arguments: argparse.Namespace) -> Result:
     changes = {name: given[name] for name in names} | {"losses": losses_of(arguments)}
     changes["ranks"] = tuple(int(rank) for rank in ranks) if ranks else None
     if arguments.stored:
+        idle = [name for name in ("preset", "ranks", "loss", *names) if given[name] not in (None, [], ())]
+        if idle:
+            raise InvalidInput(f"--stored shows the stored result as it is: leave out --{idle[0].replace('_', '-')}.")
         result = stored_lowrank()
     else:
-        config = lowrank_config(arguments.preset, **changes)
+        config = lowrank_config(arguments.preset or "paper", **changes)
         from akl_viz.toys import run_lowrank as train
 
         result = train(config, progress=counting())

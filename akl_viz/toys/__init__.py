@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from akl_viz.toys.discrete import run_discrete
     from akl_viz.toys.first import FirstCount, who_was_ahead, who_was_first
-    from akl_viz.toys.gaussian import fit_gaussians, student_density
+    from akl_viz.toys.gaussian import fit_gaussians
     from akl_viz.toys.gaussian_results import NO_MINIMUM, GaussianFits, Optimum, Path
     from akl_viz.toys.intervals import binomial_interval
     from akl_viz.toys.lowrank import run_lowrank
     from akl_viz.toys.lowrank_results import (
         LOWRANK_FIELDS,
         LOWRANK_PRESETS,
+        NEGLIGIBLE,
         Finding,
         LowRankConfig,
         LowRankResult,
@@ -59,6 +60,7 @@ __all__ = [
     "LOSSES",
     "LOWRANK_FIELDS",
     "LOWRANK_PRESETS",
+    "NEGLIGIBLE",
     "NO_MINIMUM",
     "OPTIMISERS",
     "STARTS",
@@ -101,7 +103,6 @@ __all__ = [
     "simplex_paths",
     "simplex_run",
     "stored_lowrank",
-    "student_density",
     "who_was_ahead",
     "who_was_first",
     "zipf",
@@ -140,9 +141,9 @@ _HOMES = {
     "Optimum": "gaussian_results",
     "Path": "gaussian_results",
     "fit_gaussians": "gaussian",
-    "student_density": "gaussian",
     "LOWRANK_FIELDS": "lowrank_results",
     "LOWRANK_PRESETS": "lowrank_results",
+    "NEGLIGIBLE": "lowrank_results",
     "Finding": "lowrank_results",
     "LowRankConfig": "lowrank_results",
     "LowRankResult": "lowrank_results",

@@ -9,7 +9,7 @@ import numpy as np
 from akl_viz.errors import InvalidInput
 from akl_viz.metrics import loss_name
 from akl_viz.records import FloatArray
-from akl_viz.toys.intervals import binomial_interval
+from akl_viz.toys.intervals import binomial_interval, told_interval
 from akl_viz.toys.results import GAPS, DiscreteRuns
 
 _STARTS = {
@@ -63,12 +63,12 @@ class FirstCount:
         first, second = loss_name(self.first), loss_name(self.second)
         gap = _GAPS[self.field]
         if self.share is not None:
-            what = f"{second} brought the {gap} below {self.share:.0%} of its start before {first}"
+            what = f"{second} brought the {gap} below {100.0 * self.share:.6g} % of its start before {first}"
         else:
             what = f"{second} had a smaller {gap} than {first} at step {self.step}"
         seeds = "seed" if self.n == 1 else "seeds"
         told = f"Under {self.setting}, {what} in {self.wins} of {self.n} {seeds} "
-        told += f"(95 % interval {self.low:.0%} to {self.high:.0%})"
+        told += f"({told_interval(self.low, self.high)})"
         if self.ties:
             told += f"; {self.ties} undecided"
             if self.never:

@@ -77,14 +77,6 @@ def fit_gaussians(
     return GaussianFits(config, axes, points, log_target.exp().numpy(), optima, paths)
 
 
-def student_density(points: FloatArray, mean: FloatArray, covariance: FloatArray) -> FloatArray:
-    """(N,) probabilities on the grid of a Gaussian with that mean (D,) and covariance (D, D)."""
-    offset = points - mean
-    logits = -0.5 * np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset)
-    density: FloatArray = log_probs(torch.from_numpy(logits)).exp().numpy()
-    return density
-
-
 def start_places(config: GaussianConfig, axes: tuple[FloatArray, ...]) -> tuple[FloatArray, FloatArray]:
     """Means and sds (R, D): every part, the whole mixture, then evenly spread means, narrow and wide by turns."""
     target, d = config.target, config.target.dimension

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from akl_viz.records import BoolArray, FloatArray, IntArray
+from akl_viz.records import FloatArray, IntArray
 from akl_viz.toys.mixture import GaussianConfig
 
 
@@ -109,11 +109,6 @@ class GaussianFits:
         return tuple(len(axis) for axis in self.axes)
 
     @property
-    def cell(self) -> float:
-        """Size of a grid cell: probabilities divided by it are densities."""
-        return float(np.prod([axis[1] - axis[0] for axis in self.axes]))
-
-    @property
     def target_moments(self) -> tuple[FloatArray, FloatArray]:
         """Mean (D,) and second moment (D, D) of the target on the grid."""
         return moments(self.points, self.target)
@@ -123,13 +118,6 @@ class GaussianFits:
         pairs = zip(self.optima[loss][rank].moments, self.target_moments, strict=True)
         mean, second = (float(np.abs(found - wanted).max()) for found, wanted in pairs)
         return mean, second
-
-    def inside(self) -> BoolArray:
-        """(N,) whether a grid point lies within four standard deviations of some part: what is worth drawing."""
-        means, sds = np.asarray(self.config.target.means), np.asarray(self.config.target.sds)
-        near = np.abs(self.points[:, None, :] - means) <= 4.0 * sds
-        inside: BoolArray = near.all(-1).any(-1)
-        return inside
 
     def frame(self) -> pd.DataFrame:
         """One row per optimum: loss, rank, value, global, mean_1.., sd_1.., starts."""

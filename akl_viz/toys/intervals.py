@@ -17,6 +17,11 @@ def binomial_interval(wins: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def told_interval(low: float, high: float) -> str:
+    """The interval of a share in words."""
+    return f"95 % interval {100.0 * low:.0f} % to {100.0 * high:.0f} %"
+
+
 def t_interval(values: FloatArray) -> tuple[float, float]:
     """Mean of n independent values and the half-width of its 95 % interval, t(0.975, n - 1) s / sqrt(n).
 

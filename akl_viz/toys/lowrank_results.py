@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
 from akl_viz.paths import DATA
 from akl_viz.records import FloatArray
-from akl_viz.toys.intervals import binomial_interval, t_interval
+from akl_viz.toys.intervals import binomial_interval, t_interval, told_interval
 
 LOWRANK_FIELDS = ("forward_kl", "reverse_kl", "tvd", "entropy", "top5", "bottom_half", "loss_value")
 """Means over contexts: both KLs and the loss in nats, total variation, the student's entropy in nats, its mass on the
@@ -24,7 +23,11 @@ TEACHER_FIELDS = ("entropy", "top5", "bottom_half")
 MOST_STEPS = 20_000
 MOST_WORK = 6e10
 """Token updates of a run: about an hour on one core."""
+_LARGEST_LR = 100.0
 STORED = Path("toys") / "lowrank.json"
+NEGLIGIBLE = 1e-3
+"""Nats. Entropies closer than this are called equal: what is left is where an optimiser stopped."""
+_MORE = f"more than {NEGLIGIBLE:g} nats"
 _SCHEMA = 1
 
 
@@ -64,8 +67,8 @@ class LowRankConfig:
         most = min(self.contexts, self.tokens)
         if not all(1 <= rank <= most for rank in self.ranks) or len(set(self.ranks)) < len(self.ranks):
             raise InvalidInput(f"Ranks must be different whole numbers from 1 to {most}.")
-        if not 0.0 < self.lr < math.inf:
-            raise InvalidInput(f"lr must be a positive number, not {self.lr:g}.")
+        if not 0.0 < self.lr <= _LARGEST_LR:
+            raise InvalidInput(f"lr must be above 0 and at most {_LARGEST_LR:g}, not {self.lr:g}.")
         runs = self.seeds * len(self.ranks) * len(self.losses)
         if runs * self.steps * self.contexts * self.tokens > MOST_WORK:
             raise InvalidInput("That is too much for one run: take fewer steps, seeds, ranks, contexts or tokens.")
@@ -104,10 +107,8 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The finding in words."""
-        return (
-            f"At rank {self.rank}, {self.claim} in {self.count} of {self.n} seeds "
-            f"(95 % interval {self.low:.0%} to {self.high:.0%})."
-        )
+        seeds = f"{self.count} of {self.n} seed{'s' * (self.n != 1)}"
+        return f"At rank {self.rank}, {self.claim} in {seeds} ({told_interval(self.low, self.high)})."
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,15 +155,16 @@ class LowRankResult:
         for rank in self.config.ranks:
             at = {loss: self.value("entropy", loss, rank) for loss in self.config.losses}
             if "forward_kl" in has:
-                claim = "the student of KL(T‖S) was more spread out than the teacher (entropy above)"
-                found.append(_finding(rank, claim, at["forward_kl"] > entropy))
+                claim = f"the student of KL(T‖S) was more spread out than the teacher (entropy above by {_MORE})"
+                found.append(_finding(rank, claim, at["forward_kl"] - entropy > NEGLIGIBLE))
             if "reverse_kl" in has:
-                claim = "the student of KL(S‖T) was sharper than the teacher (entropy below)"
-                found.append(_finding(rank, claim, at["reverse_kl"] < entropy))
+                claim = f"the student of KL(S‖T) was sharper than the teacher (entropy below by {_MORE})"
+                found.append(_finding(rank, claim, entropy - at["reverse_kl"] > NEGLIGIBLE))
             if {"forward_kl", "reverse_kl", "akl"} <= has:
                 claim = "the entropy of AKL's student lay between those two students'"
                 between = (at["reverse_kl"] < at["akl"]) & (at["akl"] < at["forward_kl"])
-                found.append(_finding(rank, claim, between))
+                apart = at["forward_kl"] - at["reverse_kl"] > NEGLIGIBLE
+                found.append(_finding(rank, claim, between & apart))
         return found
 
     def to_json(self) -> dict[str, Any]:

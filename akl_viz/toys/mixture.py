@@ -14,6 +14,7 @@ from akl_viz.loss_spec import LossSpec
 from akl_viz.records import FloatArray
 
 GRIDS = ("paper", "wide")
+_NARROWEST, _HEAVIEST = 1e-6, 1e100
 MOST_PARTS = 8
 MOST_STARTS = 200
 MOST_ITERATIONS = 1000
@@ -46,10 +47,12 @@ class Mixture:
             raise InvalidInput("All means and sds must have the same one or two coordinates.")
         if not all(math.isfinite(value) and abs(value) <= 1e6 for row in self.means for value in row):
             raise InvalidInput("Means must lie between -1e6 and 1e6.")
-        if not all(0.0 < value <= 1e6 for row in self.sds for value in row):
-            raise InvalidInput("Standard deviations must lie above 0, at most 1e6.")
-        if not all(0.0 < value < math.inf for value in self.weights):
-            raise InvalidInput("Weights must be above 0: leave out a part of weight 0.")
+        if not all(_NARROWEST <= value <= 1e6 for row in self.sds for value in row):
+            raise InvalidInput(f"Standard deviations must lie above 0, from {_NARROWEST:g} to 1e6.")
+        if not all(1.0 / _HEAVIEST <= value <= _HEAVIEST for value in self.weights):
+            raise InvalidInput(
+                f"Weights must be above 0, from {1.0 / _HEAVIEST:g} to {_HEAVIEST:g}: leave out a part of weight 0."
+            )
 
     @classmethod
     def of(cls, means: Sequence[float], sds: Sequence[float], weights: Sequence[float] | None = None) -> Mixture:
@@ -128,10 +131,10 @@ class GaussianConfig:
         low = np.minimum((means - reach * sds).min(0), mean - reach * sd)
         high = np.maximum((means + reach * sds).max(0), mean + reach * sd)
         dimension = self.target.dimension
-        counts = np.ceil((high - low) / sds.min(0) * _FINENESS[dimension]).astype(int) + 1
+        counts = np.ceil((high - low) / sds.min(0) * _FINENESS[dimension]) + 1.0
         if counts.max() > MOST_POINTS[dimension]:
             raise InvalidInput("The parts are too narrow for how far they lie apart: make sds larger or means closer.")
-        return tuple(np.linspace(*ends) for ends in zip(low, high, counts, strict=True))
+        return tuple(np.linspace(*ends) for ends in zip(low, high, counts.astype(int), strict=True))
 
 
 GAUSSIAN_PRESETS: dict[str, GaussianConfig] = {

@@ -182,6 +182,9 @@ def late_equivalence(
         distances: lengths of the logit error, from 1e-6 to 100.
         losses: LossSpec strings.
         seed: of the direction.
+
+    Raises:
+        InvalidInput: a loss, distance or seed that is none, or gradients that are 0 in float64.
     """
     if not distances or not all(_NEAREST <= distance <= _FARTHEST for distance in distances):
         raise InvalidInput(f"Distances must lie from {_NEAREST:g} to {_FARTHEST:g}.")
@@ -200,9 +203,15 @@ def late_equivalence(
     apart = []
     for student in students.exp().numpy():
         one, other = (hessian(text, target.numpy(), student) for text in losses)
-        apart.append(float(np.linalg.norm(one - other) / np.linalg.norm(one)))
+        # Where both are 0 there is nothing to compare: NaN, told below.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            apart.append(float(np.linalg.norm(one - other) / np.linalg.norm(one)))
     tv = 0.5 * pair.absolute_gap.sum(-1)
     numbers = (lengths.numpy(), tv.numpy(), cosine.numpy(), np.asarray(apart))
+    if not all(np.isfinite(part).all() for part in numbers):
+        raise InvalidInput(
+            "So near to so one-sided a teacher gradients are 0 in float64: take larger distances or a flatter teacher."
+        )
     return LateEquivalence(target.numpy(), losses, seed, *numbers)
 
 

@@ -16,7 +16,6 @@ from akl_viz.toys.settings import DiscreteConfig
 FIELDS = ("head_gap", "tail_gap", "far_gap", "forward_kl", "reverse_kl", "weight_forward", "loss_value")
 """What is recorded at a step: gaps are sums of |p - q| (at most 2), KLs and the loss are in nats."""
 GAPS = FIELDS[:3]
-_FULL = 65535
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,6 @@ class DiscreteRuns:
         ends = [(1.0 - level) / 2.0, 0.5, (1.0 + level) / 2.0]
         band: FloatArray = np.quantile(curve, ends, axis=0)
         return band
-
-    def quantised(self) -> tuple[npt.NDArray[np.uint16], float]:
-        """The frames as whole numbers from 0 to 65535, and the probability that 65535 stands for."""
-        if self.frames is None:
-            raise InvalidInput("This run kept no distributions: set frames=True.")
-        most = float(max(self.frames.max(), self.teacher.max()))
-        return np.rint(self.frames * (_FULL / most)).astype(np.uint16), most
 
     def frame(self) -> pd.DataFrame:
         """One row per loss, optimiser, seed and recorded step, with the FIELDS."""

@@ -138,15 +138,6 @@ def test_a_band_holds_the_median_between_its_ends_and_a_share_starts_at_one():
     assert high[-1] > low[-1]
 
 
-def test_quantised_frames_come_back_within_half_a_unit():
-    runs = run_discrete(discrete_config("paper-bimodal", steps=5, frames=True))
-    numbers, most = runs.quantised()
-    assert numbers.max() == 65535 or most == pytest.approx(runs.teacher.max())
-    np.testing.assert_allclose(numbers * (most / 65535), runs.frames, atol=0.51 * most / 65535)
-    with pytest.raises(InvalidInput, match="frames=True"):
-        run_discrete(discrete_config(steps=1)).quantised()
-
-
 def test_the_table_has_one_row_per_recorded_step_of_every_run():
     runs = run_discrete(discrete_config("paper-bimodal", seeds=2, steps=4, every=2))
     frame = runs.frame()

@@ -64,25 +64,32 @@ def test_the_sentence_names_setting_losses_count_and_interval():
     up, down = [1.0, 0.9, 0.8], [1.0, 0.4, 0.3]
     runs = runs_of([up] * 37 + [down] * 3, [down] * 37 + [up] * 3)
     assert who_was_first(runs, "forward_kl", "reverse_kl").sentence() == (
-        "Under sgd lr 1 from a warmed-up start, KL(S‖T) brought the tail gap below 50% of its start before KL(T‖S) "
-        "in 37 of 40 seeds (95 % interval 80% to 98%)."
+        "Under sgd lr 1 from a warmed-up start, KL(S‖T) brought the tail gap below 50 % of its start before KL(T‖S) "
+        "in 37 of 40 seeds (95 % interval 80 % to 98 %)."
     )
 
 
 def test_the_sentence_is_told_of_the_loss_that_was_ahead_more_often():
     runs = runs_of([[1.0, 0.4, 0.3]] * 3, [[1.0, 0.9, 0.8]] * 3, optimiser=Optimiser("adam", 0.05))
     assert who_was_first(runs, "forward_kl", "reverse_kl").sentence() == (
-        "Under adam lr 0.05 from a warmed-up start, KL(T‖S) brought the tail gap below 50% of its start before KL(S‖T) "
-        "in 3 of 3 seeds (95 % interval 29% to 100%)."
+        "Under adam lr 0.05 from a warmed-up start, KL(T‖S) brought the tail gap below 50 % of its start before "
+        "KL(S‖T) in 3 of 3 seeds (95 % interval 29 % to 100 %)."
     )
 
 
 def test_the_sentence_says_how_many_were_undecided():
     told = who_was_first(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl").sentence()
-    assert told.endswith("in 1 of 4 seeds (95 % interval 1% to 81%); 2 undecided, in 1 neither got there.")
+    assert told.endswith("in 1 of 4 seeds (95 % interval 1 % to 81 %); 2 undecided, in 1 neither got there.")
     told = who_was_ahead(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl", step=2).sentence()
     assert "KL(S‖T) had a smaller tail gap than KL(T‖S) at step 2 in 1 of 4 seeds" in told
     assert told.endswith("; 2 undecided.")
+
+
+@pytest.mark.parametrize(
+    ("share", "words"), [(0.125, "below 12.5 % of"), (0.015, "below 1.5 % of"), (0.995, "below 99.5 % of")]
+)
+def test_the_sentence_names_the_share_as_it_was_typed(share, words):
+    assert words in who_was_first(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl", share=share).sentence()
 
 
 def test_seeds_that_cannot_differ_count_as_one():

@@ -8,12 +8,10 @@ from functools import lru_cache
 
 import pandas as pd
 
-from akl_viz.toys import Finding, LowRankResult
+from akl_viz.toys import NEGLIGIBLE, Finding, LowRankResult
 
 GAP = "gap"
 """Field of the student's entropy minus its own seed's teacher's."""
-NEGLIGIBLE = 1e-3
-"""Nats. Entropies closer than this are called equal: what is left is where an optimiser stopped."""
 _KEPT = 4
 """A page runs again at every click: what follows from its result alone is kept for so many results."""
 

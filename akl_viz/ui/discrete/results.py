@@ -22,7 +22,8 @@ from akl_viz.ui.jobs import Job, KeptJobs
 
 STORED = DATA / "toys" / "discrete.npz"
 """The result the page opens with, so that it is there before torch is imported."""
-KEPT = 12
+KEPT = 6
+"""Results held: a large one has 45 MB of curves."""
 DECADES = 12
 """Powers of ten below 1 that a drawn probability keeps; smaller ones are drawn at the bottom."""
 FULL = 65535
