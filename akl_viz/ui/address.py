@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from akl_viz.errors import InvalidInput
@@ -23,8 +24,34 @@ def fields_of(readers: Readers, query: Mapping[str, str]) -> dict[str, Any]:
 
 
 def invalid(readers: Readers, query: Mapping[str, str]) -> list[str]:
-    """The parameters that are there and not valid."""
-    return [name for name, (_, reader) in readers.items() if name in query and reader(query[name]) is None]
+    """The parameters that are there and not valid, lists included of which a part is not."""
+    return [name for name, (_, reader) in readers.items() if name in query and not takes_all(reader, query[name])]
+
+
+@dataclass(frozen=True)
+class Many:
+    """What reads a list of words; those that are not valid are left out."""
+
+    one: Callable[[str], Any]
+    """Reads a word; None is one that is not valid."""
+    between: str
+    most: int
+    """Words kept."""
+
+    def __call__(self, text: str) -> tuple[Any, ...] | None:
+        """The valid words, each once; None where there is none."""
+        read = (self.one(part) for part in text.split(self.between))
+        return tuple(dict.fromkeys(value for value in read if value is not None))[: self.most] or None
+
+    def takes_all(self, text: str) -> bool:
+        """Whether nothing of the list is left out."""
+        words = [self.one(part) for part in text.split(self.between)]
+        return None not in words and len(set(words)) <= self.most
+
+
+def takes_all(reader: Callable[[str], Any], text: str) -> bool:
+    """Whether a reader takes a text whole."""
+    return reader.takes_all(text) if isinstance(reader, Many) else reader(text) is not None
 
 
 def word(allowed: Collection[str]) -> Callable[[str], str | None]:

@@ -6,13 +6,13 @@ Values from an address are untrusted: each is checked, and one that is not valid
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.toys import LowRankConfig, lowrank_config
-from akl_viz.ui.address import Readers, fields_of, invalid, known_loss, word
+from akl_viz.ui.address import Many, Readers, fields_of, invalid, known_loss, word
 from akl_viz.ui.limits import Limit
 
 STORED, OWN = "stored", "own"
@@ -97,21 +97,16 @@ def loss_names() -> tuple[str, ...]:
     return tuple(DIVERGENCE_COLOURS)
 
 
-def _losses(text: str) -> tuple[str, ...] | None:
-    """Specifications of losses the table has; whether it takes their parameters is found when they run."""
-    found = [str(spec) for part in text.split(_BETWEEN)[:MOST_LOSSES] if (spec := known_loss(part)) is not None]
-    return tuple(dict.fromkeys(found)) or None
-
-
-def _ranks(text: str) -> tuple[int, ...] | None:
-    named: Sequence[str] = text.split(".")[: len(RANKS)]
-    return tuple(sorted({int(part) for part in named if part in {str(rank) for rank in RANKS}})) or None
+def _loss(text: str) -> str | None:
+    """A loss the table has; whether it takes the parameters is found when it runs."""
+    spec = known_loss(text)
+    return None if spec is None else str(spec)
 
 
 _READERS: Readers = {
     "result": ("source", word((STORED, OWN))),
-    "losses": ("losses", _losses),
-    "ranks": ("ranks", _ranks),
+    "losses": ("losses", Many(_loss, _BETWEEN, MOST_LOSSES)),
+    "ranks": ("ranks", Many({str(rank): rank for rank in RANKS}.get, ".", len(RANKS))),
     "seeds": ("seeds", LIMITS["seeds"].read),
     "first": ("first_seed", LIMITS["first_seed"].read),
     "steps": ("steps", LIMITS["steps"].read),

@@ -24,7 +24,7 @@ from akl_viz.toys import (
     discrete_config,
     own_target,
 )
-from akl_viz.ui.address import known_loss, word
+from akl_viz.ui.address import Many, known_loss, takes_all, word
 from akl_viz.ui.limits import Limit
 
 OWN = "own"
@@ -36,6 +36,8 @@ MOST_TOKENS = 2_000
 LAST_SEED = 2**31 - 1
 MOST_TEXT = 4_000
 """Characters of a typed target: it must fit an address."""
+MOST_WORK = 2e9
+"""Token updates of an experiment: about two minutes on one core. The command takes ten times as many."""
 MOST_RECORDED = 1_000
 """Steps kept of a run: longer ones keep every second, third, ... step."""
 OWN_TARGET = "0.4 0.25 0.15 0.08 0.05 0.03 0.02 0.01 0.006 0.004"
@@ -134,13 +136,13 @@ def config_of(choices: Choices) -> DiscreteConfig:
     target = numbers_of(choices.target) if own else None
     if target is not None and len(target) > MOST_TOKENS:
         raise InvalidInput(f"The target may have at most {MOST_TOKENS:,} probabilities, not {len(target):,}.")
-    return discrete_config(
+    config = discrete_config(
         choices.preset,
         target=target,
         tokens=choices.tokens if choices.preset == "zipf" else None,
         losses=tuple(str(LossSpec.parse(loss)) for loss in choices.losses),
         optimisers=(Optimiser(choices.optimiser, choices.lr),),
-        start=Start(choices.start, noise=choices.noise, depth=choices.depth),
+        start=_start(choices),
         steps=choices.steps,
         seeds=choices.seeds,
         first_seed=choices.first_seed,
@@ -152,6 +154,18 @@ def config_of(choices: Choices) -> DiscreteConfig:
         every=every(choices.steps),
         frames=True,
     )
+    if config.steps * config.runs * len(config.teacher()) > MOST_WORK:
+        raise InvalidInput(
+            "That is more than a page computes: take fewer steps, seeds, losses or tokens, or use the command."
+        )
+    return config
+
+
+def _start(choices: Choices) -> Start:
+    """The start; a number that has no say in it stays at its default."""
+    if choices.start == "warm":
+        return Start("warm", noise=choices.noise)
+    return Start("missing-mode", depth=choices.depth) if choices.start == "missing-mode" else Start(choices.start)
 
 
 def within(seed: int, first: int, count: int) -> int:
@@ -205,7 +219,10 @@ def unusable(query: Mapping[str, str]) -> list[str]:
     """The parameters of an address that `from_address` leaves out or changes."""
     taken = from_address(query)
     known = {"preset": word(PRESETS)} | _READERS
-    return [name for name, read in known.items() if name in query and read(query[name]) != getattr(taken, name)]
+    given = {name: (read, query[name]) for name, read in known.items() if name in query}
+    return [
+        name for name, (read, text) in given.items() if read(text) != getattr(taken, name) or not takes_all(read, text)
+    ]
 
 
 def to_address(choices: Choices) -> dict[str, str | None]:
@@ -225,9 +242,8 @@ def _typed(text: str) -> str | None:
     return None
 
 
-def _losses(text: str) -> tuple[str, ...] | None:
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(BETWEEN) if known_loss(part.strip())))
-    return found[:MOST_LOSSES] or None
+def _loss(text: str) -> str | None:
+    return text.strip() if known_loss(text.strip()) else None
 
 
 LIMITS: dict[str, Limit[Any]] = {
@@ -247,7 +263,7 @@ LIMITS: dict[str, Limit[Any]] = {
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "target": _typed,
-    "losses": _losses,
+    "losses": Many(_loss, BETWEEN, MOST_LOSSES),
     "optimiser": word(OPTIMISERS),
     "start": word(STARTS),
     "seed": LIMITS["first_seed"].read,

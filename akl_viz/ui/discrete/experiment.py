@@ -9,7 +9,7 @@ import streamlit as st
 
 from akl_viz.analysis.export import table_csv
 from akl_viz.records import BOUNDARIES
-from akl_viz.toys import DiscreteConfig, DiscreteRuns, discrete_config
+from akl_viz.toys import DiscreteConfig, DiscreteRuns, Start, discrete_config
 from akl_viz.ui import charts, permalink
 from akl_viz.ui.components.discrete import COMPONENT
 from akl_viz.ui.discrete import choices as chosen
@@ -116,8 +116,8 @@ def command(config: DiscreteConfig, share: float) -> str:
         ("--optimizer", optimiser.name, base.optimisers[0].name),
         ("--lr", optimiser.lr, base.optimisers[0].lr if optimiser.name == base.optimisers[0].name else None),
         ("--start", start.kind, base.start.kind),
-        ("--noise", start.noise if start.kind == "warm" else 1.0, 1.0),
-        ("--depth", start.depth if start.kind == "missing-mode" else 10.0, 10.0),
+        ("--noise", start.noise, Start.noise),
+        ("--depth", start.depth, Start.depth),
         ("--steps", config.steps, base.steps),
         ("--seeds", config.seeds, 1),
         ("--first-seed", config.first_seed, base.first_seed),

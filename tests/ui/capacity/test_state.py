@@ -49,6 +49,8 @@ def test_a_hostile_address_changes_nothing_by_what_is_invalid(hostile):
 
 
 def test_what_an_address_cannot_say_is_named():
+    assert unusable({"losses": "tvd;nonsense", "ranks": "2.7.99"}) == ["losses", "ranks"]
+    assert unusable({"losses": "tvd; ", "ranks": "2.8"}) == ["losses"]
     assert unusable({"result": "own", "seeds": "0", "first": "7", "ranks": "x", "other": "?"}) == ["ranks", "seeds"]
     assert unusable({name: text for name, text in to_address(CHOSEN).items() if text is not None}) == []
 

@@ -83,6 +83,9 @@ def test_what_an_address_cannot_say_is_named():
     assert set(unusable(HOSTILE)) == set(HOSTILE)
     assert unusable({"lr": "-1", "preset": "x", "steps": "40", "step": "?"}) == ["preset", "lr"]
     assert unusable({"seeds": "3", "seed": "900"}) == ["seed"]
+    assert unusable({"losses": "forward_kl;nonsense"}) == ["losses"]
+    assert unusable({"losses": "forward_kl; jsd:beta=0.2 "}) == []
+    assert unusable({"losses": ";".join(f"akl:mu=0.{place}" for place in range(1, 10))}) == ["losses"]
 
 
 def test_the_default_needs_no_address():
@@ -143,6 +146,7 @@ def test_the_command_runs_the_same_experiment(choices, monkeypatch):
         ({"losses": ()}, "at least one loss"),
         ({"losses": ("tvd",) * (MOST_LOSSES + 1)}, "At most"),
         ({"losses": ("akl:mu",)}, "is not of the form"),
+        ({"preset": "zipf", "tokens": 2000, "steps": 5000, "seeds": 100}, "more than a page computes"),
         ({"tail": "bottom", "bottom": 80}, "bottom must be"),
     ],
 )
@@ -177,7 +181,7 @@ def test_a_number_out_of_range_is_a_sentence(changes, match):
 def test_a_number_without_a_say_stops_nothing():
     unseen = replace(DEFAULT, noise=-1.0, depth=501.0, tokens=0, far_from=5000, bottom=0)
     check(unseen)
-    config_of(replace(DEFAULT, far_from=5000, bottom=0))
+    assert config_of(unseen) == config_of(DEFAULT)
 
 
 def test_a_typed_list_may_use_any_separator():
