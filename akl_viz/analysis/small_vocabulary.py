@@ -32,8 +32,15 @@ class HeadRow:
     tail_gap: float
     weight_forward: float
     """head_gap / (head_gap + tail_gap), 0.5 where both are 0."""
+    weight_reverse: float
+    """tail_gap / (head_gap + tail_gap), 0.5 where both are 0."""
     akl: float
     """Nats."""
+
+    @property
+    def size(self) -> int:
+        """Tokens in the head."""
+        return int(self.mask.sum())
 
 
 @dataclass(frozen=True)
@@ -154,13 +161,15 @@ def _logits(weights: Sequence[float], side: str) -> Tensor:
 def _head(pair: Pair, mu: float, boundary: Boundary) -> HeadRow:
     head = head_of(pair, mu, boundary)
     head_gap, tail_gap = gaps_of(pair, mu, boundary)
+    weight_forward, weight_reverse = weights_of(pair, mu, boundary)
     return HeadRow(
         boundary=boundary,
         mask=head.mask()[0].numpy(),
         mass=head.mass(pair.p).item(),
         head_gap=head_gap.item(),
         tail_gap=tail_gap.item(),
-        weight_forward=weights_of(pair, mu, boundary)[0].item(),
+        weight_forward=weight_forward.item(),
+        weight_reverse=weight_reverse.item(),
         akl=get("akl").value(pair, mu=mu, boundary=boundary).item(),
     )
 

@@ -81,7 +81,7 @@ def _head(head: HeadRow) -> dict[str, Any]:
         "head_gap": head.head_gap,
         "tail_gap": head.tail_gap,
         "weight_forward": head.weight_forward,
-        "weight_reverse": 1.0 - head.weight_forward,
+        "weight_reverse": head.weight_reverse,
         "akl": number(head.akl),
     }
 

@@ -56,7 +56,6 @@ def packed(comparison: Comparison) -> dict[str, Any]:
     return {
         "p": pack(comparison.teacher, "f8"),
         "q": pack(comparison.student, "f8"),
-        "entropies": [comparison.teacher_entropy, comparison.student_entropy],
         "target": comparison.target,
         "order": pack(comparison.order, "i4"),
         "kl": pack(np.array([comparison.forward_kl, comparison.reverse_kl]), "f8"),
@@ -64,10 +63,12 @@ def packed(comparison: Comparison) -> dict[str, Any]:
             {
                 "boundary": head.boundary,
                 "mask": pack(head.mask, "u1"),
+                "size": head.size,
                 "mass": head.mass,
                 "head_gap": head.head_gap,
                 "tail_gap": head.tail_gap,
                 "weight": head.weight_forward,
+                "rest": head.weight_reverse,
                 "akl": pack(np.array([head.akl]), "f8"),
             }
             for head in comparison.heads.values()

@@ -33,14 +33,14 @@ class Range {
 }
 
 class Controls {
-  constructor(app) {
+  constructor(app, sizes) {
     this.app = app;
     const pick = (name, change) => el("select", { "data-control": name, onchange: (event) => change(event.target.value) });
     const anew = { teacher: null, student: null, target: null };
     this.preset = pick("preset", (preset) => app.change({ preset, position: null, ...anew }));
     this.position = pick("position", (index) => app.change({ position: Number(index), ...anew }));
     this.target = pick("target", (index) => app.change({ target: Number(index) }));
-    this.size = new Range("size", "Tokens", [5, 50, 1], (size, done) => { if (done) app.change({ size, ...anew }); });
+    this.size = new Range("size", "Tokens", [...sizes, 1], (size, done) => { if (done) app.change({ size, ...anew }); });
     this.mu = new Range("mu", "μ, mass of the head", [0.05, 0.95, 0.01], (mu, done) => app.change({ mu }, done, "mu"));
     this.temperature = new Range("temperature", "Temperature", [0.25, 4, 0.05], (temperature, done) => app.change({ temperature }, done, "temperature"));
     this.boundary = el("span", { class: "knob" });

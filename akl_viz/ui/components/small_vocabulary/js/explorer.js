@@ -12,7 +12,7 @@ class Explorer {
     this.bars = new Bars(this);
     this.losses = new Losses(this);
     this.heads = new Heads(this);
-    this.controls = new Controls(this);
+    this.controls = new Controls(this, data.sizes);
     this.actions = new Actions(this);
     this.about = el("div", { class: "about" });
     this.live = el("p", { class: "unseen", "aria-live": "polite" });

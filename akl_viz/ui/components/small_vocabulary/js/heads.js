@@ -23,7 +23,7 @@ class Heads {
   rule(head, numbers, labels, chosen) {
     const [name, meaning] = RULES[head.boundary] ?? [head.boundary, ""];
     const at = `head.${head.boundary}`;
-    const count = head.mask.reduce((sum, inside) => sum + inside, 0);
+    const count = head.size;
     const pieces = Array.from(numbers.order, (i) =>
       el("i", { class: head.mask[i] ? "piece in" : "piece", style: { width: `${100 * numbers.p[i]}%` }, title: `${visible(labels[i])}: ${num(numbers.p[i])}` }));
     const words = `Teacher mass in falling order; head: ${count} of ${labels.length} tokens, mass ${num(head.mass)}; μ at ${num(this.app.state.mu)}`;
@@ -47,7 +47,7 @@ class Heads {
       line("\u2002 = ", v("head_gap", head.head_gap), " / (", v("head_gap", head.head_gap), " + ", v("tail_gap", head.tail_gap), ") = ",
         el("b", {}, v("weight", head.weight)), equal ? " (no gap: half and half)" : ""),
       line("AKL = w × KL(T‖S) + (1 − w) × KL(S‖T)"),
-      line("\u2002 = ", v("weight", head.weight), " × ", v("forward", kl[0]), " + ", v("rest", 1 - head.weight), " × ", v("reverse", kl[1]), " = ",
+      line("\u2002 = ", v("weight", head.weight), " × ", v("forward", kl[0]), " + ", v("rest", head.rest), " × ", v("reverse", kl[1]), " = ",
         el("b", {}, v("akl", head.akl[0]), "\u00a0nats")));
   }
 }
