@@ -47,9 +47,15 @@ def pages() -> str:
     """One row per page of the catalog."""
     from akl_viz.ui.catalog import PAGES
 
+    def shots(name: str) -> str:
+        return ", ".join(f"[{theme}](docs/screenshots/{name}-{theme}.png)" for theme in ("light", "dark"))
+
     return table(
-        ("page", "question"),
-        [(f"**{row.title}** (`/{'' if row.default else row.url_path}`)", row.question) for row in PAGES],
+        ("page", "question", "screenshots"),
+        [
+            (f"**{row.title}** (`/{'' if row.default else row.url_path}`)", row.question, shots(row.url_path))
+            for row in PAGES
+        ],
     )
 
 
