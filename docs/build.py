@@ -35,7 +35,7 @@ def divergences() -> str:
             f"`{row.key}`",
             row.label,
             f"`{row.formula}`".replace("|", "\\|"),
-            ", ".join(f"`{p.name}`" for p in row.params),
+            ", ".join(f"`{p.name}`" + (f" ({p.symbol})" if p.symbol else "") for p in row.params),
             row.source,
         )
         for row in DIVERGENCES.values()

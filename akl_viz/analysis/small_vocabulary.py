@@ -64,6 +64,11 @@ class LossRow:
         return self.divergence.unit
 
     @property
+    def formula(self) -> str:
+        """In plain text, at these parameters."""
+        return self.divergence.written(**self.params)
+
+    @property
     def upper(self) -> float | None:
         """The largest value there is at these parameters, None if unbounded; the smallest is 0."""
         return self.divergence.upper_bound(**self.params)

@@ -44,7 +44,7 @@ def losses_csv(comparison: Comparison) -> str:
             "unit": row.unit,
             "lower": 0.0,
             "upper": math.inf if row.upper is None else row.upper,
-            "formula": row.divergence.formula,
+            "formula": row.formula,
         }
         for row in comparison.losses
     ]

@@ -51,11 +51,19 @@ def _weights(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: 
     return (reverse, forward) if direction == "reversed" else (forward, reverse)
 
 
+def _form(direction: str = DIRECTIONS[0], **_others: float | str) -> str:
+    """The formula in plain text."""
+    gap = {"adaptive": "head gap", "reversed": "tail gap"}.get(direction)
+    weight = "weight" if gap is None else f"{gap} / (head gap + tail gap)"
+    return f"w KL(T‖S) + (1 - w) KL(S‖T), w = {weight}"
+
+
 AKL = Divergence(
     key="akl",
     label="Adaptive KL",
     direction="both",
-    formula="w KL(T‖S) + (1 - w) KL(S‖T), w = head gap / (head gap + tail gap)",
+    formula=_form(),
+    forms=_form,
     tex=r"\frac{g_h}{g_h+g_t}\,\mathrm{KL}(T\Vert S) + \frac{g_t}{g_h+g_t}\,\mathrm{KL}(S\Vert T)",
     source="Wu et al. 2025 (arXiv 2404.02657); wutaiqiang/LLM_KD_AKL AKL.py",
     values=lambda pair, **params: mixed_value(pair, _weights(pair, **params)),
@@ -65,7 +73,7 @@ AKL = Divergence(
         MU,
         BOUNDARY,
         Param("direction", "adaptive", "as published, with the weights swapped, or constant", choices=DIRECTIONS),
-        Param("weight", 0.5, "weight of KL(T‖S) when the direction is fixed"),
+        Param("weight", 0.5, "weight of KL(T‖S) when the direction is fixed", only=("direction", "fixed")),
         _GAP,
     ),
     constant_weights=True,

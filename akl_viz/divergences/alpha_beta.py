@@ -93,8 +93,8 @@ ALPHA_BETA = Divergence(
     values_and_gradients=_both,
     terms=_terms,
     params=(
-        Param("alpha", 0.2, "power of the teacher; small values look at every token alike", upper=2.0),
-        Param("beta", 0.7, "power of the student; small values look at every token alike", upper=2.0),
+        Param("alpha", 0.2, "power of the teacher; small values look at every token alike", upper=2.0, symbol="a"),
+        Param("beta", 0.7, "power of the student; small values look at every token alike", upper=2.0, symbol="b"),
     ),
     unit="no unit",
     upper=_upper,

@@ -90,19 +90,29 @@ def _both(pair: Pair, alpha: float, lam: float, between: str) -> tuple[Tensor, T
     return value, logit_gradient(pair, weighted.masked_fill(lost, 0.0))
 
 
+def _form(between: str = BETWEEN[0], **_others: float | str) -> str:
+    """The formula in plain text."""
+    letters = {"teacher": "T", "student": "S", "assistant": "R"}
+    first, _, second = between.partition("_")
+    return f"KL({letters[first]}‖{letters[second]}), r ~ (l p^c + (1 - l) q^c)^(1/c), c = (1 - a) / 2"
+
+
 AMID = Divergence(
     key="amid",
     label="AMiD",
     direction="both",
-    formula="KL(T‖R), r ~ (l p^c + (1 - l) q^c)^(1/c), c = (1 - a) / 2",
+    formula=_form(),
+    forms=_form,
     tex=r"\mathrm{KL}(T\Vert R),\quad r \propto (\lambda p^{c} + (1-\lambda) q^{c})^{1/c},\ c = \tfrac{1-\alpha}{2}",
     source="AMiD 2026 (arXiv 2510.15982), aailab-kaist/AMiD losses.py; the defaults 0 and 0.1 are ours",
     values=_value,
     values_and_gradients=_both,
     terms=_terms,
     params=(
-        Param("alpha", 0.0, "shape of the mean: -1 arithmetic, 1 geometric, 3 harmonic", lower=-5.0, upper=5.0),
-        Param("lam", 0.1, "share of the teacher in the assistant", open_ends=True),
+        Param(
+            "alpha", 0.0, "shape of the mean: -1 arithmetic, 1 geometric, 3 harmonic", lower=-5.0, upper=5.0, symbol="a"
+        ),
+        Param("lam", 0.1, "share of the teacher in the assistant", open_ends=True, symbol="l"),
         Param("between", BETWEEN[0], "which two are compared, and in which direction", choices=BETWEEN),
     ),
     finite=True,

@@ -29,6 +29,10 @@ class Param:
     """Whether lower and upper themselves are excluded."""
     choices: tuple[str, ...] = ()
     """The words allowed; empty for a number."""
+    symbol: str = ""
+    """How the formula writes it, where not by its name."""
+    only: tuple[str, str] | None = None
+    """(another parameter, its value): it has a say at that value only; None where it always has."""
 
     @property
     def allowed(self) -> str:
@@ -64,7 +68,7 @@ class Divergence:
     direction: str
     """Which way it looks, e.g. "KL(T‖S)"; "both" for a mixture."""
     formula: str
-    """Plain text; p is the teacher, q the student."""
+    """Plain text; p is the teacher, q the student. At the default parameters, see `written`."""
     tex: str
     source: str
     values: Value
@@ -88,6 +92,8 @@ class Divergence:
     value."""
     needs_target: bool = False
     """Whether it looks at the token that followed: the pair must have a target."""
+    forms: Callable[..., str] | None = None
+    """The formula as a function of the parameters; None where one form serves all."""
 
     @property
     def defaults(self) -> dict[str, float | str]:
@@ -106,6 +112,10 @@ class Divergence:
             takes = ", ".join(known) if known else "no parameters"
             raise InvalidInput(f"{self.key} does not know {', '.join(unknown)}; it takes {takes}.")
         return {name: param.check(params.get(name, param.default)) for name, param in known.items()}
+
+    def written(self, **params: float | str) -> str:
+        """The formula at these parameters, in plain text."""
+        return self.formula if self.forms is None else self.forms(**self.checked(params))
 
     def upper_bound(self, **params: float | str) -> float | None:
         """The largest value, in `unit`, at these parameters, or None if there is none."""

@@ -90,7 +90,9 @@ DRKL = Divergence(
     values=_value,
     values_and_gradients=_both,
     terms=_terms,
-    params=(Param("gamma", 0.5, "weight of the other tokens; reverse KL has 1 - q_t in its place", upper=10.0),),
+    params=(
+        Param("gamma", 0.5, "weight of the other tokens; reverse KL has 1 - q_t in its place", upper=10.0, symbol="g"),
+    ),
     needs_target=True,
 )
 

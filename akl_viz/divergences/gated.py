@@ -43,7 +43,9 @@ BDKD = Divergence(
     values=lambda pair, gain: mixed_value(pair, _entropy_weights(pair, gain)),
     values_and_gradients=lambda pair, gain: mixed_both(pair, _entropy_weights(pair, gain)),
     terms=lambda pair, gain: mixed_terms(pair, _entropy_weights(pair, gain)),
-    params=(Param("gain", 3.0, "weight of the term the gate favours; the other has 1", lower=1.0, upper=20.0),),
+    params=(
+        Param("gain", 3.0, "weight of the term the gate favours; the other has 1", lower=1.0, upper=20.0, symbol="k"),
+    ),
     symmetric=True,
     smooth=False,
     constant_weights=True,

@@ -53,18 +53,25 @@ def _upper(beta: float, scaled: str) -> float:
     return (-beta * math.log(beta) - (1.0 - beta) * math.log1p(-beta)) * _scale(beta, scaled)
 
 
+def _form(scaled: str = "no", **_others: float | str) -> str:
+    """The formula in plain text."""
+    mixed = "b KL(T‖M) + (1 - b) KL(S‖M)"
+    return f"{f'({mixed}) / (b (1 - b))' if scaled == 'yes' else mixed}, m = b p + (1 - b) q"
+
+
 JSD = Divergence(
     key="jsd",
     label="Jensen-Shannon",
     direction="both",
-    formula="b KL(T‖M) + (1 - b) KL(S‖M), m = b p + (1 - b) q",
+    formula=_form(),
+    forms=_form,
     tex=r"\beta\,\mathrm{KL}(T\Vert M) + (1-\beta)\,\mathrm{KL}(S\Vert M),\quad m = \beta p + (1-\beta) q",
     source="Lin 1991; beta on the teacher as in Agarwal et al. 2024, GKD (arXiv 2306.13649)",
     values=_value,
     values_and_gradients=_both,
     terms=_terms,
     params=(
-        Param("beta", 0.5, "share of the teacher in the mixture", open_ends=True),
+        Param("beta", 0.5, "share of the teacher in the mixture", open_ends=True, symbol="b"),
         Param("scaled", "no", "divided by b (1 - b), so that the ends are the two KLs", choices=("no", "yes")),
     ),
     upper=_upper,

@@ -160,7 +160,7 @@ MIXED_KL = Divergence(
     values=lambda pair, weight: mixed_value(pair, constant_weights(pair, weight)),
     values_and_gradients=lambda pair, weight: mixed_both(pair, constant_weights(pair, weight)),
     terms=lambda pair, weight: mixed_terms(pair, constant_weights(pair, weight)),
-    params=(Param("weight", 0.5, "weight of KL(T‖S); KL(S‖T) gets the rest"),),
+    params=(Param("weight", 0.5, "weight of KL(T‖S); KL(S‖T) gets the rest", symbol="w"),),
     symmetric=True,
 )
 

@@ -55,7 +55,7 @@ def _upper(alpha: float) -> float:
     return -math.log(alpha)
 
 
-_ALPHA = Param("alpha", 0.1, "share of the distribution itself in the mixture", open_ends=True)
+_ALPHA = Param("alpha", 0.1, "share of the distribution itself in the mixture", open_ends=True, symbol="a")
 _SOURCE = "Lee 1999; Ko et al. 2024, DistiLLM (arXiv 2402.03898), jongwooko/distillm losses.py, alpha 0.1"
 
 SKEW_FORWARD_KL = Divergence(

@@ -48,7 +48,7 @@ TODI = Divergence(
     values=_value,
     values_and_gradients=_both,
     terms=_terms,
-    params=(Param("beta", 1.0, "how sharply a token's share follows log(p/q)", upper=20.0),),
+    params=(Param("beta", 1.0, "how sharply a token's share follows log(p/q)", upper=20.0, symbol="b"),),
     symmetric=True,
     constant_weights=True,
 )

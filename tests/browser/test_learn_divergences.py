@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import pytest
 
@@ -206,6 +207,38 @@ def test_the_tables_hold_what_the_command_prints(app, open_page, tmp_path):
     for expected in document["losses"]:
         steps = [float(row[f"step {expected['loss']}"]) for row in tables["Tokens, CSV"]]
         assert steps == pytest.approx(expected["step"], rel=SAME, abs=SAME)
+
+
+def test_where_a_value_is_infinite_a_dash_stands_for_the_step(app, open_page):
+    page = opened(open_page, app)
+    slider(page, "student", 2).press("Home")
+    answered(page)
+    cell = page.locator("[data-field='step.2']")
+    assert (shown(page, "shown.value"), cell.inner_text()) == (math.inf, "–")
+    assert page.get_by_text("A logit of −∞ cannot be moved").is_visible()
+    slider(page, "student", 2).press("PageUp")
+    answered(page)
+    assert cell.inner_text() != "–"
+    assert page.get_by_text("A logit of −∞ cannot be moved").count() == 0
+
+
+def test_the_formula_follows_the_parameters(app, open_page):
+    page = opened(open_page, app, "?loss=akl")
+    law = page.locator(".law")
+    assert law.inner_text().endswith("w = head gap / (head gap + tail gap)")
+    weight = page.locator("[data-param='weight']")
+    assert weight.count() == 0
+    page.locator("[data-param='direction']").select_option("fixed")
+    answered(page)
+    assert law.inner_text().endswith("w = weight")
+    weight.fill("0.9")
+    weight.press("Enter")
+    answered(page)
+    (_, (*words,)) = shown_commands(page)
+    (row,) = json.loads(printed(words))["losses"]
+    assert row["params"]["weight"] == 0.9
+    assert shown(page, "shown.value") == pytest.approx(row["value"], rel=SAME)
+    assert page.get_by_text("AKL as published; the one chosen above has direction = fixed, weight = 0.9.").is_visible()
 
 
 def test_leaving_and_coming_back_keeps_the_bars(app, open_page):

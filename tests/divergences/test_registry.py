@@ -104,3 +104,21 @@ def test_a_divergence_that_looks_at_the_token_that_followed_asks_for_it():
     for ask in (row.value, row.value_and_grad, row.term_values):
         with pytest.raises(InvalidInput, match="drkl needs the tokens that followed: pass target="):
             ask(PAIR)
+
+
+@pytest.mark.parametrize("row", DIVERGENCES.values(), ids=list(DIVERGENCES))
+def test_the_written_formula_of_the_defaults_is_the_tables(row):
+    assert row.written() == row.formula
+    for param in row.params:
+        assert param.symbol == "" or param.symbol in row.formula
+        if param.only is not None:
+            other, value = param.only
+            assert value in next(one for one in row.params if one.name == other).choices
+
+
+def test_the_written_formula_follows_the_parameters():
+    written = {key: DIVERGENCES[key].written for key in ("akl", "amid", "jsd")}
+    assert written["akl"](direction="reversed").endswith("w = tail gap / (head gap + tail gap)")
+    assert written["akl"](direction="fixed").endswith("w = weight")
+    assert written["amid"](between="assistant_student").startswith("KL(R‖S), r ~")
+    assert written["jsd"](scaled="yes") == "(b KL(T‖M) + (1 - b) KL(S‖M)) / (b (1 - b)), m = b p + (1 - b) q"

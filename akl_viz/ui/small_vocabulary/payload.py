@@ -86,8 +86,8 @@ def _facts(row: LossRow) -> dict[str, Any]:
     return {
         "key": divergence.key,
         "label": divergence.label,
-        "direction": divergence.direction,
-        "formula": divergence.formula,
+        "direction": "both ways" if divergence.direction == "both" else divergence.direction,
+        "formula": row.formula,
         "source": divergence.source,
         "unit": row.unit,
         "upper": row.upper,
@@ -97,6 +97,8 @@ def _facts(row: LossRow) -> dict[str, Any]:
         "params": [
             {
                 "name": param.name,
+                "symbol": param.symbol,
+                "only": list(param.only) if param.only else None,
                 "meaning": param.meaning,
                 "lower": param.lower,
                 "upper": param.upper,

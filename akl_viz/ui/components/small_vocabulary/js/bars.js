@@ -2,6 +2,11 @@
 
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 const SIDES = ["teacher", "student"];
+// Pixels a finger moves along a bar before it drags: a page that is scrolled changes nothing.
+const SLACK = 8;
+
+// Stands where the value is infinite and no finite step exists.
+const NO_STEP = "–";
 
 function put(node, value, text) {
   node.setAttribute("data-value", exact(value));
@@ -52,7 +57,8 @@ class Bars {
     }, el("i", { class: "fill" }), el("i", { class: "tempered", hidden: true }));
     node.addEventListener("pointerdown", (event) => this.grab(event, node, side, i));
     node.addEventListener("pointermove", (event) => this.pull(event));
-    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => this.drop());
+    node.addEventListener("pointerup", (event) => this.drop(event));
+    node.addEventListener("pointercancel", (event) => this.give(event));
     node.addEventListener("keydown", (event) => this.key(event, side, i));
     return node;
   }
@@ -61,25 +67,38 @@ class Bars {
     if (event.button !== 0 || this.held) return;
     node.setPointerCapture(event.pointerId);
     node.focus({ preventScroll: true });
-    this.app.remember();
-    this.held = { node, side, i, before: shares(this.app.state[side]), axis: this.axis };
-    this.pull(event);
+    this.held = { node, side, i, pointer: event.pointerId, from: event.clientX, touch: event.pointerType === "touch", weights: this.app.state[side], before: shares(this.app.state[side]), axis: this.axis };
+    if (!this.held.touch) this.pull(event);
     event.preventDefault();
   }
 
   pull(event) {
-    if (!this.held) return;
-    const { node, side, i, before, axis } = this.held;
+    if (this.held?.pointer !== event.pointerId) return;
+    const { node, side, i, before, axis, from, touch } = this.held;
+    if (touch && !this.held.moved && Math.abs(event.clientX - from) < SLACK) return;
+    if (!this.held.moved) this.app.remember();
+    this.held.moved = true;
     const box = node.getBoundingClientRect();
     const share = axis.share((event.clientX - box.left) / box.width);
     this.app.setWeights(side, withShare(before, i, share), false);
   }
 
-  drop() {
-    if (!this.held) return;
+  drop(event) {
+    if (this.held?.pointer !== event.pointerId) return;
+    // A tap sets the bar, as a click does.
+    this.held.touch = false;
+    if (!this.held.moved) this.pull(event);
     const { side } = this.held;
     this.held = null;
     this.app.setWeights(side, this.app.state[side], true);
+  }
+
+  // The browser takes the finger for a scroll: what it moved so far goes back.
+  give(event) {
+    if (this.held?.pointer !== event.pointerId) return;
+    const { side, weights, moved } = this.held;
+    this.held = null;
+    if (moved) this.app.forget(side, weights);
   }
 
   key(event, side, i) {
@@ -126,7 +145,7 @@ class Bars {
   // What Python says about these bars, for the loss that is looked at.
   drawNumbers(numbers, loss) {
     const size = this.rows.length;
-    const terms = numbers.terms.subarray(loss * size, (loss + 1) * size);
+    const terms = numbers.terms.subarray(loss * size, (loss + 1) * size), endless = !Number.isFinite(numbers.values[loss]);
     const steps = numbers.steps.subarray(loss * size, (loss + 1) * size);
     const limits = [extent(terms), extent(steps)];
     const warm = this.app.state.temperature !== 1;
@@ -145,7 +164,7 @@ class Bars {
       }
       put(row.termValue, terms[i], signed(terms[i]));
       lay(row.term, terms[i], limits[0]);
-      put(row.stepValue, steps[i], signed(steps[i]));
+      put(row.stepValue, steps[i], endless && steps[i] === 0 ? NO_STEP : signed(steps[i]));
       lay(row.step, steps[i], limits[1]);
       row.step.classList.toggle("lower", steps[i] < 0);
     });

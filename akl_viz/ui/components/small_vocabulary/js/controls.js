@@ -58,11 +58,13 @@ class Controls {
     options(this.preset, data.presets, state.preset);
     this.where.hidden = data.positions.length === 0;
     options(this.position, data.positions.map(([index, text]) => [index, `${index}: …${visible(text)}`]), state.position);
-    this.aim.hidden = !data.numbers?.losses.some((loss) => loss.target);
+    // Only a divergence that looks at the token that followed has a use for it.
+    this.aim.hidden = !data.numbers?.losses.some((loss) => loss.target && loss.key === state.loss);
     options(this.target, data.labels.map((label, i) => [i, visible(label)]), state.target ?? data.numbers?.target ?? 0);
     for (const name of ["size", "mu", "temperature"]) this[name].show(state[name]);
     this.segments();
-    this.note.textContent = data.note;
+    const { start } = data, untouched = ["teacher", "student"].every((side) => state[side].every((weight, i) => weight === start[side][i]));
+    this.note.textContent = untouched ? data.note : "";
   }
 
   segments() {
@@ -84,19 +86,22 @@ class Actions {
     this.node = el("div", { class: "actions" }, this.undo,
       button("same", "Student = teacher", () => app.change({ student: [...app.state.teacher] })),
       button("swap", "Swap", () => app.change({ teacher: [...app.state.student], student: [...app.state.teacher] })),
-      button("reset", "Reset student", () => app.change({ student: [...app.start.student] })));
+      button("reset", "Reset student", () => app.change({ student: [...app.start.student] })),
+      button("resetTeacher", "Reset teacher", () => app.change({ teacher: [...app.start.teacher] })));
   }
 }
 
 // The parameters of one divergence, as the table of divergences states them.
 function parameters(loss, params, change) {
-  return loss.params.map((param) => {
+  const at = (name) => params[name] ?? loss.params.find((param) => param.name === name).value;
+  return loss.params.filter(({ only }) => !only || at(only[0]) === only[1]).map((param) => {
+    const name = param.symbol ? `${param.name} (${param.symbol})` : param.name;
     const now = params[param.name] ?? param.value;
     const set = (value) => change({ ...params, [param.name]: value });
     if (param.choices.length) {
       const select = el("select", { "data-param": param.name, onchange: () => set(select.value) }, ...param.choices.map((word) => el("option", { value: word }, word)));
       select.value = now;
-      return el("label", { class: "knob", title: param.meaning }, el("span", {}, param.name), select);
+      return el("label", { class: "knob", title: param.meaning }, el("span", {}, name), select);
     }
     const input = el("input", { type: "number", min: param.lower, max: Number.isFinite(param.upper) ? param.upper : null, step: "any", value: now, "data-param": param.name });
     input.addEventListener("change", () => {
@@ -105,6 +110,6 @@ function parameters(loss, params, change) {
       if (input.value !== "" && inside) set(value);
       else input.value = now;
     });
-    return el("label", { class: "knob", title: param.meaning }, el("span", {}, param.name), input);
+    return el("label", { class: "knob", title: param.meaning }, el("span", {}, name), input);
   });
 }

@@ -2,6 +2,8 @@
 
 const PACE = { gap: 40, lost: 4000 };
 const UNDOS = 100;
+const LOST = `Infinite, as the student finds a token impossible that the teacher does not. A logit of ${SIGN}∞ cannot be moved: there is no step on that token.`;
+const NOWHERE = "Infinite, as one side finds a token impossible that the other does not. No finite step changes that, so none is shown.";
 
 class Explorer {
   constructor(root, data, send) {
@@ -15,10 +17,11 @@ class Explorer {
     this.controls = new Controls(this, data.sizes);
     this.actions = new Actions(this);
     this.about = el("div", { class: "about" });
+    this.endless = el("p", { class: "hint" });
     this.live = el("p", { class: "unseen", "aria-live": "polite" });
     root.replaceChildren(this.controls.node,
       el("div", { class: "desk" },
-        el("section", { class: "left" }, this.about, legendOf(), this.actions.node, this.bars.node),
+        el("section", { class: "left" }, this.about, this.endless, legendOf(), this.actions.node, this.bars.node),
         this.losses.node, this.heads.node),
       this.live);
     root.addEventListener("keydown", (event) => {
@@ -68,6 +71,8 @@ class Explorer {
     this.losses.mark(this.state.loss, numbers.losses[at].key);
     this.bars.drawNumbers(numbers, at);
     this.describe(numbers.losses[at], numbers.values[at]);
+    const size = numbers.p.length, steps = numbers.steps.subarray(at * size, (at + 1) * size);
+    this.endless.textContent = Number.isFinite(numbers.values[at]) ? "" : steps.every((step) => step === 0) ? NOWHERE : LOST;
   }
 
   describe(loss, value) {
@@ -79,7 +84,7 @@ class Explorer {
       this.knobs = el("div", { class: "knobs" }, ...parameters(loss, given, (params) => this.change({ loss: loss.key, params })));
       this.about.replaceChildren(
         el("h3", {}, el("i", { class: "dot", style: { background: `var(--akl-loss-${loss.key}, var(--akl-ink))` } }), loss.label, " ", el("small", {}, loss.direction)),
-        el("p", { class: "law" }, loss.formula, " = ", el("b", {}, this.sum), ` ${loss.unit}`),
+        el("p", { class: "law" }, el("b", {}, this.sum), ` ${loss.unit} = ${loss.formula}`),
         this.knobs);
       if (loss.constant) this.about.append(el("p", { class: "hint" }, "The weights count as constants for the step."));
     }
@@ -104,6 +109,12 @@ class Explorer {
     this.lastAt = Date.now();
     this.past.push({ ...this.state });
     if (this.past.length > UNDOS) this.past.shift();
+  }
+
+  // A drag that was none: it leaves nothing to undo.
+  forget(side, weights) {
+    this.past.pop();
+    this.setWeights(side, weights, true);
   }
 
   undo() {

@@ -10,7 +10,8 @@ class Heads {
     this.app = app;
     this.rules = el("div", { class: "rules" });
     this.formula = el("div", { class: "formula", role: "group", "aria-label": "AKL weights, filled in" });
-    this.node = el("section", { class: "heads" }, el("h3", {}, "Head, tail and the weights of AKL"), this.rules, this.formula);
+    this.other = el("p", { class: "hint" });
+    this.node = el("section", { class: "heads" }, el("h3", {}, "Head, tail and the weights of AKL"), this.rules, this.formula, this.other);
   }
 
   draw(numbers, labels) {
@@ -18,6 +19,8 @@ class Heads {
     this.rules.replaceChildren(...numbers.heads.map((head) => this.rule(head, numbers, labels, head.boundary === state.boundary)));
     const chosen = numbers.heads.find((head) => head.boundary === state.boundary);
     this.fill(chosen, numbers.kl);
+    const own = state.loss === "akl" ? Object.entries(state.params) : [];
+    this.other.textContent = own.length ? `AKL as published; the one chosen above has ${own.map((pair) => pair.join(" = ")).join(", ")}.` : "";
   }
 
   rule(head, numbers, labels, chosen) {

@@ -52,11 +52,11 @@ class Losses {
       row.unit.textContent = loss.unit;
       row.bounds.textContent = loss.upper === null ? (loss.finite ? "0 and up, finite" : "0 to ∞") : `0 to ${num(loss.upper)}`;
       const steps = numbers.steps.subarray(n * size, (n + 1) * size);
-      this.spark(row, steps, labels);
+      this.spark(row, steps, labels, Number.isFinite(numbers.values[n]));
     });
   }
 
-  spark(row, steps, labels) {
+  spark(row, steps, labels, finite) {
     const limit = extent(steps), middle = SPARK.height / 2, width = SPARK.width / steps.length;
     const marks = Array.from(steps, (step, i) => {
       const tip = middle - (step / limit) * (middle - 1), x = (i + 0.5) * width, half = Math.min(4, 0.38 * width);
@@ -69,7 +69,7 @@ class Losses {
       svg("path", { d: marks.join(""), style: { stroke: colour } }));
     const most = steps.reduce((best, step, i) => (Math.abs(step) > Math.abs(steps[best]) ? i : best), 0);
     row.spark.setAttribute("aria-label", `longest step ${signed(steps[most])} on ${spoken(labels[most])}`);
-    row.longest.textContent = signed(steps[most]);
+    row.longest.textContent = !finite && steps[most] === 0 ? NO_STEP : signed(steps[most]);
   }
 
   mark(chosen, shown) {

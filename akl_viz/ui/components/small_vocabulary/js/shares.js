@@ -1,11 +1,13 @@
 // What a drag does to a distribution, and where a probability lies on an axis. The divergences are Python's.
 
 const DIGITS = 4;
+// What keys up and down again leave of a bar.
+const NOTHING = 1e-12;
 const FLOOR = 6;
 const TOPS = [0.05, 0.1, 0.2, 0.5, 1];
 
 function rounded(weight) {
-  return Number(weight.toPrecision(DIGITS));
+  return weight < NOTHING ? 0 : Number(weight.toPrecision(DIGITS));
 }
 
 function shares(weights) {
