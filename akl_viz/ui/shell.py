@@ -21,7 +21,11 @@ def configure() -> None:
     The icon is a file of ours: Streamlit's named icons would make the browser fetch one from another host.
     """
     st.set_page_config(page_icon=ICON, layout="wide")
-    st.html("<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}</style>")
+    st.html(
+        "<style>.stMainBlockContainer{padding-top:3.2rem;max-width:1500px}"
+        "@media(min-width:900px) and (max-width:1500px){.stMainBlockContainer{padding-left:3rem;padding-right:3rem}}"
+        "</style>"
+    )
     # Streamlit writes chosen values in white on the accent, which is too light for that in the dark theme.
     st.html(
         "<style>[data-testid=stMultiSelectTagsContainer] :is([data-tag],[data-tag] *){background:none;color:inherit}"

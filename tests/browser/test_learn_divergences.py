@@ -241,6 +241,29 @@ def test_the_formula_follows_the_parameters(app, open_page):
     assert page.get_by_text("AKL as published; the one chosen above has direction = fixed, weight = 0.9.").is_visible()
 
 
+def test_back_and_forward_bring_the_bars_of_each_address(app, open_page):
+    page = opened(open_page, app)
+    values = [shown(page, "student.3")]
+    for share in (0.6, 0.9):
+        pull(page, "student", 3, share)
+        values.append(shown(page, "student.3"))
+    assert len(set(values)) == 3
+
+    def comes(value):
+        page.wait_for_function(
+            "([node, value]) => Number(node.dataset.value) === value",
+            arg=[page.locator("[data-field='student.3']").element_handle(), value],
+            timeout=PATIENCE_MS,
+        )
+        answered(page)
+
+    for go, value in ((page.go_back, values[1]), (page.go_back, values[0]), (page.go_forward, values[1])):
+        go()
+        comes(value)
+    pull(page, "student", 3, 0.3)
+    assert shown(page, "student.3") not in values
+
+
 def test_leaving_and_coming_back_keeps_the_bars(app, open_page):
     page = opened(open_page, app)
     pull(page, "student", 3, 0.8)

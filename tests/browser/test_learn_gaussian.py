@@ -132,6 +132,25 @@ def test_the_keyboard_moves_the_grips(app, open_page):
     assert grip(page, 0, "sd").evaluate("(node) => node.getRootNode().activeElement === node")
 
 
+def test_back_brings_the_parts_of_the_address_before(app, open_page):
+    page = opened(open_page, app)
+    grip(page, 0, "mean").focus()
+    for moved in ("25.5", "26"):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_url(f"**parts={moved}_*", timeout=PATIENCE_MS)
+        answered(page)
+    for moved in ("25.5", "25"):
+        page.go_back()
+        page.wait_for_function(
+            "([node, value]) => node.getAttribute('aria-valuenow') === value",
+            arg=[grip(page, 0, "mean").element_handle(), moved],
+            timeout=PATIENCE_MS,
+        )
+        answered(page)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**parts=24.5_*", timeout=PATIENCE_MS)
+
+
 def test_moving_a_grip_changes_nothing_but_what_it_moves(app, open_page):
     page = opened(open_page, app, "?parts=25_8.25_0.375_75.125_8.25_0.625")
     grip(page, 0, "mean").focus()

@@ -17,7 +17,7 @@ from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
 from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address, unusable
 from akl_viz.ui.gaussian.sweep import turns
-from akl_viz.ui.permalink import set_parameter
+from akl_viz.ui.moved import given_of, last_sent, newest, write
 from akl_viz.ui.results import theme
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
@@ -29,7 +29,7 @@ _COMPONENT = st.components.v2.component("akl_gaussian", **COMPONENT.parts(), iso
 @st.fragment
 def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
-    sent = _sent()
+    sent = last_sent(KEY)
     state = _state(sent)
     tell_unusable("gaussian", state)
     problem, numbers = "", None
@@ -41,8 +41,7 @@ def explorer() -> None:
     _COMPONENT(key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=lambda: None)
     st.session_state[_KEPT] = state
     if sent is None or sent.get("settled") is not False:
-        for name, value in to_address(state).items():
-            set_parameter(name, value)
+        write("gaussian", to_address(state))
     if not ready() and numbers is None and not problem:
         fitted(State())
         st.rerun()
@@ -51,19 +50,12 @@ def explorer() -> None:
     _reproduce(state, whole=not problem)
 
 
-def _sent() -> Mapping[str, Any] | None:
-    """What the browser sent last, if it is well formed."""
-    component = st.session_state.get(KEY)
-    view = component.get("view") if isinstance(component, Mapping) else None
-    known = isinstance(view, Mapping) and isinstance(view.get("seq"), int) and not isinstance(view.get("seq"), bool)
-    return view if known else None
-
-
 def _state(sent: Mapping[str, Any] | None) -> State:
-    """What the browser sent; else what the address says; else what was there on the last visit."""
-    if sent is not None:
+    """What the browser sent, what the address says, or what was there before."""
+    source = newest("gaussian", sent, given_of(to_address(State())))
+    if source == "sent" and sent is not None:
         return checked(sent)
-    if any(name in st.query_params for name in to_address(State())):
+    if source == "address":
         given = st.query_params.to_dict()
         found = from_address(given)
         note_unusable("gaussian", unusable(given), found)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import streamlit as st
 
 from akl_viz.ui import permalink
+from akl_viz.ui.moved import last_sent
 from akl_viz.ui.proof.state import State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
@@ -57,13 +57,12 @@ def publish() -> None:
 
 def take_handles() -> int:
     """Keep where the browser moved the two handles, if it sent anything well formed; returns its message's number."""
-    component = st.session_state.get(SIMPLEX)
-    view = component.get("view") if isinstance(component, Mapping) else None
-    seq = view.get("seq") if isinstance(view, Mapping) else None
-    if not isinstance(view, Mapping) or not isinstance(seq, int) or isinstance(seq, bool):
+    view = last_sent(SIMPLEX)
+    if view is None:
         # The page was left meanwhile: a new component counts from the beginning.
         st.session_state.pop(_HANDLES, None)
         return 0
+    seq: int = view["seq"]
     if st.session_state.get(_HANDLES) != seq:
         st.session_state[_HANDLES] = seq
         for name in ("teacher", "start"):

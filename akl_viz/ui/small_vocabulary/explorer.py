@@ -8,9 +8,10 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.loss_spec import LossSpec
-from akl_viz.ui import charts, permalink
+from akl_viz.ui import charts
 from akl_viz.ui.components.small_vocabulary import COMPONENT
 from akl_viz.ui.folded import folded
+from akl_viz.ui.moved import given_of, last_sent, newest, write
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
 from akl_viz.ui.small_vocabulary.payload import payload
 from akl_viz.ui.small_vocabulary.scene import Scene, command, left_out, scene
@@ -25,11 +26,11 @@ _COMPONENT = st.components.v2.component("akl_small_vocabulary", **COMPONENT.part
 @st.fragment
 def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
-    sent = _sent()
+    sent = last_sent(KEY)
     settled = sent is None or sent.get("settled") is not False
-    asked = _state(sent)
+    asked, read = _state(sent)
     found, numbers = numbers_of(scene(asked))
-    _tell_unusable(sent, asked, found)
+    _tell_unusable(read, asked, found)
     seq = sent["seq"] if sent is not None else 0
     _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=_nothing)
     st.session_state[_KEPT] = found.state
@@ -37,32 +38,25 @@ def explorer() -> None:
         comparison(scene(State()))
         st.rerun()
     if settled:
-        _publish(found.state)
+        write("divergences", to_address(found.state))
     charts.head_start("learn/divergences")
     _reproduce(found)
 
 
-def _sent() -> Mapping[str, Any] | None:
-    """What the browser sent last, if it is well formed."""
-    component = st.session_state.get(KEY)
-    view = component.get("view") if isinstance(component, Mapping) else None
-    known = isinstance(view, Mapping) and isinstance(view.get("seq"), int) and not isinstance(view.get("seq"), bool)
-    return view if known else None
-
-
-def _state(sent: Mapping[str, Any] | None) -> State:
-    """What the browser sent; else what the address says; else what was there on the last visit."""
-    if sent is not None:
-        return checked({**sent, "loss": _spec(sent)})
-    if any(name in st.query_params for name in to_address(State())):
-        return from_address(st.query_params.to_dict())
+def _state(sent: Mapping[str, Any] | None) -> tuple[State, bool]:
+    """What the browser sent, what the address says, or what was there before; whether the address was read."""
+    source = newest("divergences", sent, given_of(to_address(State())))
+    if source == "sent" and sent is not None:
+        return checked({**sent, "loss": _spec(sent)}), False
+    if source == "address":
+        return from_address(st.query_params.to_dict()), True
     kept = st.session_state.get(_KEPT)
-    return kept if isinstance(kept, State) else State()
+    return (kept if isinstance(kept, State) else State()), False
 
 
-def _tell_unusable(sent: Mapping[str, Any] | None, asked: State, found: Scene) -> None:
+def _tell_unusable(read: bool, asked: State, found: Scene) -> None:
     """Say what of the address is not shown."""
-    if sent is None:
+    if read:
         names = unusable(st.query_params.to_dict()) + left_out(asked, found)
         note_unusable("divergences", names, found.state)
     tell_unusable("divergences", found.state)
@@ -75,12 +69,6 @@ def _spec(sent: Mapping[str, Any]) -> str | None:
         return None
     given = {str(name): value for name, value in params.items() if isinstance(value, int | float | str)}
     return str(LossSpec(key, tuple(sorted(given.items()))))
-
-
-def _publish(state: State) -> None:
-    """Put the state into the address."""
-    for name, value in to_address(state).items():
-        permalink.set_parameter(name, value)
 
 
 def _reproduce(found: Scene) -> None:

@@ -86,7 +86,7 @@ def _facts(row: LossRow) -> dict[str, Any]:
     return {
         "key": divergence.key,
         "label": divergence.label,
-        "direction": "both ways" if divergence.direction == "both" else divergence.direction,
+        "direction": "T↔S" if divergence.direction == "both" else divergence.direction,
         "formula": row.formula,
         "source": divergence.source,
         "unit": row.unit,
