@@ -26,6 +26,8 @@ STREAMLIT_RUN = (
     "sys.argv[1:1] = ['run', '--server.address', '127.0.0.1', '--server.headless', 'true']; cli.main()"
 )
 SETTLE_MS = 45_000
+GRACE_MS = 1_200
+"""After so long, another address than the last one written is one that somebody went to."""
 ONE_PROCESS = "--process-per-site"
 """All pages of the app in one process of the browser: what it compiled of Streamlit's scripts serves the next page."""
 KEEPS_PROCESS = "/_stcore/health"

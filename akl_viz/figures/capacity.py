@@ -22,6 +22,8 @@ DODGE = 0.035
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star")
 GLYPHS = ("●", "■", "◆", "▲", "▼", "✚", "✖", "★")
 """The same shapes as text: the second channel beside colour, in the key."""
+_ROOM = 0.12
+"""Of the range of differences, left free at either end of the main panel."""
 _ROOT_TICKS = (0.0, 0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 
 
@@ -97,6 +99,12 @@ def gap_figure(
     """
     figure = capacity_panel(GAP, summary, theme, losses=losses, seeds=seeds)
     figure.update_layout(height=330, title=None, margin_t=14)
+    # Both sides of the teacher are in sight, also where all students lie on one.
+    rows = summary[summary["field"] == GAP.field]
+    drawn = [*rows["mean"], *rows["low"], *rows["high"], *([] if seeds is None else seeds[GAP.field]), 0.0]
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    room = _ROOM * ((high - low) or 1.0)
+    figure.update_yaxes(range=[low - room, high + room])
     for text, y, anchor in (("▲ smoother than the teacher", 1.0, "top"), ("▼ sharper than the teacher", 0.0, "bottom")):
         figure.add_annotation(
             text=text, xref="paper", yref="paper", x=1.0, y=y, xanchor="right", yanchor=anchor, showarrow=False,

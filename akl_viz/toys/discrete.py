@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,8 +16,8 @@ from akl_viz.toys.results import FIELDS, DiscreteRuns
 from akl_viz.toys.settings import DiscreteConfig, far_from
 from akl_viz.toys.starts import start_logits
 
-_REPORTS = 100
-"""How often progress is reported in a run."""
+_REPORT_S = 0.1
+"""Between two reports of progress, at which a run can be stopped."""
 
 
 def run_discrete(
@@ -42,15 +44,16 @@ def run_discrete(
     descent = Descent(probabilities, start, losses, config.optimisers, {(config.mu, config.boundary)})
     regions = _regions(config, probabilities)
     recorder = _Recorder(config, descent, regions)
-    report = max(1, config.steps // _REPORTS)
+    told = time.monotonic()
     with torch.inference_mode():
         for step in range(config.steps + 1):
             measured = descent.measure()
             recorder.record(step, descent.batch, measured)
             if step < config.steps:
                 descent.step()
-            if step % report == 0 or step == config.steps:
+            if step == config.steps or time.monotonic() - told > _REPORT_S:
                 tell(step / config.steps, progress, cancelled)
+                told = time.monotonic()
     head, tail, far = regions.numpy()
     values = dict(zip(FIELDS, recorder.values().numpy(), strict=True))
     steps = np.asarray(config.recorded)

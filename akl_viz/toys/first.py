@@ -38,6 +38,8 @@ class FirstCount:
     never: int
     """Ties in which neither ever got below the share."""
     n: int
+    steps: int
+    """Steps of the runs."""
     low: float
     """Lower end of the exact 95 % interval (Clopper & Pearson 1934) of wins / n."""
     high: float
@@ -60,20 +62,37 @@ class FirstCount:
         return self.turned._told() if self.losses > self.wins else self._told()
 
     def _told(self) -> str:
+        """Told of `second`."""
         first, second = loss_name(self.first), loss_name(self.second)
-        gap = _GAPS[self.field]
+        gap, seeds = _GAPS[self.field], f"{self.n} seed{'s' * (self.n != 1)}"
         if self.share is not None:
-            what = f"{second} brought the {gap} below {100.0 * self.share:.6g} % of its start before {first}"
+            bring = f"the {gap} below {100.0 * self.share:.6g} % of its start"
+            if self.ties == self.n:
+                return (
+                    f"Under {self.setting}, neither {first} nor {second} was the first to bring {bring}: {self._ties}."
+                )
+            what = f"{second} brought {bring} before {first}"
         else:
             what = f"{second} had a smaller {gap} than {first} at step {self.step}"
-        seeds = "seed" if self.n == 1 else "seeds"
-        told = f"Under {self.setting}, {what} in {self.wins} of {self.n} {seeds} "
-        told += f"({told_interval(self.low, self.high)})"
-        if self.ties:
-            told += f"; {self.ties} undecided"
-            if self.never:
-                told += ", as neither got there" if self.never == self.ties else f", in {self.never} neither got there"
-        return told + "."
+        told = f"Under {self.setting}, {what} in {self.wins} of {seeds} ({told_interval(self.low, self.high)})"
+        if self.losses:
+            told += f", the other way round in {self.losses}"
+        return told + (f"; {self._ties}." if self.ties else ".")
+
+    @property
+    def _ties(self) -> str:
+        """How the seeds without a first one came about."""
+        same = self.ties - self.never
+        seeds = f"in all {self.n} seeds" if self.n > 1 else "in the one seed"
+        parts = []
+        for count, what in ((self.never, f"neither got there within {self.steps:,} steps"), (same, self._same)):
+            if count:
+                parts.append(f"{seeds if count == self.n else f'in {count}'} {what}")
+        return ", ".join(parts)
+
+    @property
+    def _same(self) -> str:
+        return "both got there at the same step" if self.share is not None else "both had the same"
 
 
 def who_was_first(
@@ -140,4 +159,5 @@ def _count(
     wins, ties = int((b < a).sum()), int((b == a).sum())
     low, high = binomial_interval(wins, len(a))
     setting = f"{runs.config.optimisers[optimiser].label} {_STARTS[runs.config.start.kind]}"
-    return FirstCount(*losses, field, share, step, wins, ties, min(never, ties), len(a), low, high, setting)
+    count = (wins, ties, min(never, ties), len(a), int(runs.steps[-1]))
+    return FirstCount(*losses, field, share, step, *count, low, high, setting)

@@ -141,7 +141,7 @@ class DiscreteConfig:
         if self.tail not in TAILS:
             raise InvalidInput(f"tail must be one of {', '.join(TAILS)}, not {self.tail!r}.")
         if not self.losses or not self.optimisers:
-            raise InvalidInput("Give at least one loss and one optimiser.")
+            raise InvalidInput("Choose at least one loss and one optimiser.")
         for loss in self.losses:
             LossSpec.parse(loss)
         _check_tokens(self, len(self.teacher()))
@@ -197,7 +197,11 @@ def _check_counts(config: DiscreteConfig) -> None:
 
 def _check_tokens(config: DiscreteConfig, tokens: int) -> None:
     """Refuse regions outside the vocabulary and runs too large to hold."""
-    for name, value in (("far_from", config.far_from), ("bottom", config.bottom if config.tail == "bottom" else 1)):
+    limits = (
+        ("The first far token", config.far_from),
+        ("k, the number of tokens in the tail,", config.bottom if config.tail == "bottom" else None),
+    )
+    for name, value in limits:
         if value is not None and not 1 <= value < tokens:
             raise InvalidInput(f"{name} must be from 1 to {tokens - 1}, not {value}.")
     first, last = config.start.dropped or (0, 1)

@@ -1,20 +1,91 @@
-"""Where the view of a page comes from whose component holds it: what the browser sent last, or the page's address.
+"""Where the view of a page comes from: what a person just chose, or the page's address, to which somebody went.
 
-Every settled change stands in the address, so the browser's Back and Forward bring an earlier address to a component
-that knows nothing of it.
+Every settled change stands in the address, so the browser's Back and Forward bring an earlier one. A run of the script
+carries the address that the browser had when it asked for the run, which may not be the last one written: what a person
+chose since comes first, and an address that stood there a moment ago is taken for a late one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
 
-from akl_viz.ui.permalink import set_parameter
-
-_SEEN, _OUTDATED, _WRITTEN = ".moved.seen", ".moved.outdated", ".moved.written"
+LATE_S = 1.0
+"""For so long after a change, the address before it is one the browser has not replaced yet."""
+_KEY, _PAGE, _ENTERED = ".moved", "moved.page", "moved.entered"
 Source = Literal["sent", "address", "kept"]
+
+
+@dataclass
+class _Memory:
+    """What a page remembers of its address between two runs."""
+
+    written: dict[str, str] | None = None
+    """The parameters the page last put there; None before the first time."""
+    before: dict[str, str] = field(default_factory=dict)
+    """What stood there until then."""
+    at: float = 0.0
+    chosen: object = None
+    """The choices at the end of the last run."""
+    seen: int | None = None
+    """Number of the component's last message."""
+    outdated: int | None = None
+    """That of a message older than the address that is shown."""
+
+
+def enter(page: str) -> None:
+    """Say at the beginning of a run which page is run: a link from another one drops the parameters of the address."""
+    st.session_state[_ENTERED] = st.session_state.get(_PAGE) != page
+    st.session_state[_PAGE] = page
+
+
+def given_of(names: Collection[str]) -> dict[str, str]:
+    """The parameters of these names in the address."""
+    return {name: text for name, text in st.query_params.to_dict().items() if name in names}
+
+
+def opened(page: str, now: object, given: dict[str, str]) -> bool:
+    """Whether the view must be read from the address, as a link or the browser's Back opened it.
+
+    Args:
+        page: begins the key of the session.
+        now: the choices as the widgets hold them.
+        given: the page's parameters in the address.
+    """
+    memory = _memory(page)
+    if memory.written is None or st.session_state.get(_ENTERED, True):
+        read = bool(given) and given != memory.written
+    else:
+        read = now == memory.chosen and _elsewhere(memory, given)
+    if read:
+        # Once: what is chosen from now on counts, also where it takes a while until it is written.
+        memory.written = memory.before = given
+    return read
+
+
+def write(page: str, parameters: Mapping[str, str | None], chosen: object = None) -> None:
+    """Put the view into the address in one go, as one entry of the browser's history; None leaves a parameter out.
+
+    Args:
+        page: begins the key of the session.
+        parameters: all of the page.
+        chosen: the choices they stand for, of a page that asks `opened`.
+    """
+    memory = _memory(page)
+    memory.chosen = chosen
+    wanted = {name: text for name, text in parameters.items() if text is not None}
+    now = st.query_params.to_dict()
+    if wanted != memory.written:
+        given = {name: text for name, text in now.items() if name in parameters}
+        memory.before = given if memory.written is None else memory.written
+        memory.at, memory.written = time.monotonic(), wanted
+    new = {name: text for name, text in now.items() if name not in parameters} | wanted
+    if new != now:
+        st.query_params.from_dict(new)
 
 
 def last_sent(key: str) -> Mapping[str, Any] | None:
@@ -25,35 +96,32 @@ def last_sent(key: str) -> Mapping[str, Any] | None:
     return view if known else None
 
 
-def newest(page: str, sent: Mapping[str, Any] | None, given: Mapping[str, str]) -> Source:
-    """Where the present view is: in what was sent, in the address, or in what the page kept of its last run.
+def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> Source:
+    """Where the present view of a page is whose component holds it: there, in the address, or what the page kept.
 
     Args:
-        page: begins the keys of the session.
+        page: begins the key of the session.
         sent: `last_sent`; None on the first run of a visit.
         given: the page's parameters in the address.
     """
-    state = st.session_state
+    memory = _memory(page)
     if sent is None:
         # A new component counts from the beginning.
-        for name in (_SEEN, _OUTDATED):
-            state.pop(page + name, None)
+        memory.seen = memory.outdated = None
         return "address" if given else "kept"
-    if sent["seq"] == state.get(page + _SEEN) and given != state.get(page + _WRITTEN, given):
-        # Nobody moved anything, and yet the address is another one.
-        state[page + _OUTDATED] = sent["seq"]
+    if sent["seq"] == memory.seen and _elsewhere(memory, given):
+        memory.outdated = memory.seen
         return "address"
-    state[page + _SEEN] = sent["seq"]
-    return "kept" if sent["seq"] == state.get(page + _OUTDATED) else "sent"
+    memory.seen = sent["seq"]
+    return "kept" if memory.seen == memory.outdated else "sent"
 
 
-def write(page: str, parameters: Mapping[str, str | None]) -> None:
-    """Put the view into the address; a parameter that is None is left out."""
-    st.session_state[page + _WRITTEN] = {name: text for name, text in parameters.items() if text is not None}
-    for name, text in parameters.items():
-        set_parameter(name, text)
+def _elsewhere(memory: _Memory, given: dict[str, str]) -> bool:
+    """Whether the address is neither the last one written nor, for a moment, the one before."""
+    late = given == memory.before and time.monotonic() - memory.at < LATE_S
+    return memory.written is not None and given != memory.written and not late
 
 
-def given_of(names: Mapping[str, Any]) -> dict[str, str]:
-    """The parameters of these names in the address."""
-    return {name: text for name, text in st.query_params.to_dict().items() if name in names}
+def _memory(page: str) -> _Memory:
+    memory: _Memory = st.session_state.setdefault(page + _KEY, _Memory())
+    return memory

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from akl_viz.models.warm import import_libraries
-from akl_viz.ui import catalog
+from akl_viz.ui import catalog, moved
 from akl_viz.ui.catalog import PageRow
 
 ICON = Path(__file__).with_name("icon.svg")
@@ -31,6 +31,8 @@ def configure() -> None:
         "<style>[data-testid=stMultiSelectTagsContainer] :is([data-tag],[data-tag] *){background:none;color:inherit}"
         "[data-tag]{box-shadow:inset 0 0 0 1px color-mix(in srgb,currentColor 40%,transparent)}</style>"
     )
+    # And cuts the label of a link short, where a phone has room below.
+    st.html("<style>[data-testid=stPageLink] :is(a,a *){white-space:normal;height:auto}</style>")
 
 
 def navigate() -> None:
@@ -49,6 +51,7 @@ def navigate() -> None:
             for one in pages:
                 st.page_link(one, label=one.title, icon=one.icon)
     _run_again_on_the_next_server()
+    moved.enter(page.url_path)
     page.run()
 
 

@@ -26,6 +26,11 @@ def finished(page):
     settled(page)
 
 
+def choose_teacher(page, name):
+    page.get_by_role("combobox", name="Teacher").click()
+    page.get_by_role("option", name=name).click()
+
+
 def root(page):
     return page.locator(".discrete").first
 

@@ -13,6 +13,7 @@ from tests.browser.discrete import (
     PATIENCE_MS,
     SMALL,
     check_against,
+    choose_teacher,
     finished,
     opened,
     picture,
@@ -114,8 +115,7 @@ def test_every_choice_of_boundary_and_tail_is_in_sight_on_a_phone(app, open_page
 
 def test_a_preset_brings_its_optimiser_start_and_steps(app, open_page):
     page = opened(open_page, app)
-    page.get_by_role("combobox", name="Teacher").click()
-    page.get_by_role("option", name="Zipf, a warmed-up student").click()
+    choose_teacher(page, "Zipf, a warmed-up student")
     page.get_by_text("step 5 of 100").wait_for(timeout=PATIENCE_MS)
     finished(page)
     assert query_of(page)["preset"] == "zipf"

@@ -4,20 +4,12 @@ import statistics
 
 import pytest
 
+from benchmarks.learn_pages import FRAME_BY_FRAME
 from tests.browser.discrete import PATIENCE_MS, is_drawn, opened, picture, root, scrub_to, shown, step_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-INTERVALS = """
-async (root) => {
-  const seen = [], times = [];
-  for (let k = 0; k < 90; k++) {
-    times.push(await new Promise(requestAnimationFrame));
-    seen.push(Number(root.dataset.step));
-  }
-  return [times.slice(1).map((time, k) => time - times[k]), seen];
-}
-"""
+FRAMES = 90
 
 
 def test_scrubbing_moves_picture_numbers_and_cursors_without_the_server(app, open_page):
@@ -41,9 +33,12 @@ def test_scrubbing_moves_picture_numbers_and_cursors_without_the_server(app, ope
 def test_it_plays_and_pauses_and_the_frame_interval_is_measured(app, open_page, record_property):
     page = opened(open_page, app, motion=True)
     page.get_by_role("button", name="Play").click()
-    intervals, steps = root(page).evaluate(INTERVALS)
+    intervals, steps = root(page).evaluate(FRAME_BY_FRAME, FRAMES)
     assert steps == sorted(steps)
     assert len(set(steps)) > 5
+    # Frames follow the clock, on a slow machine too: 60 steps a second, give or take a frame at either end.
+    due = min(800 - steps[0], 60 * sum(intervals) / 1000)
+    assert steps[-1] - steps[0] == pytest.approx(due, abs=2 + 60 * max(intervals) / 1000)
     page.get_by_role("button", name="Pause").click()
     stopped, still = step_of(page), picture(page)
     page.wait_for_timeout(300)
@@ -53,7 +48,6 @@ def test_it_plays_and_pauses_and_the_frame_interval_is_measured(app, open_page, 
     words += f"; {len(set(steps))} different steps drawn"
     record_property("frame_interval", words)
     print(f"\nframe interval: {words}")  # noqa: T201
-    assert statistics.median(intervals) < 1_000
 
 
 def test_it_plays_to_the_end_and_starts_again(app, open_page):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.shown_command import printed, shown_commands
-from tests.browser_fixtures import saved, settled
+from tests.browser_fixtures import GRACE_MS, saved, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -140,6 +140,7 @@ def test_back_brings_the_parts_of_the_address_before(app, open_page):
         page.wait_for_url(f"**parts={moved}_*", timeout=PATIENCE_MS)
         answered(page)
     for moved in ("25.5", "25"):
+        page.wait_for_timeout(GRACE_MS)
         page.go_back()
         page.wait_for_function(
             "([node, value]) => node.getAttribute('aria-valuenow') === value",

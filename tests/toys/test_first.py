@@ -65,7 +65,7 @@ def test_the_sentence_names_setting_losses_count_and_interval():
     runs = runs_of([up] * 37 + [down] * 3, [down] * 37 + [up] * 3)
     assert who_was_first(runs, "forward_kl", "reverse_kl").sentence() == (
         "Under sgd lr 1 from a warmed-up start, KL(S‖T) brought the tail gap below 50 % of its start before KL(T‖S) "
-        "in 37 of 40 seeds (95 % interval 80 % to 98 %)."
+        "in 37 of 40 seeds (95 % interval 80 % to 98 %), the other way round in 3."
     )
 
 
@@ -79,10 +79,13 @@ def test_the_sentence_is_told_of_the_loss_that_was_ahead_more_often():
 
 def test_the_sentence_says_how_many_were_undecided():
     told = who_was_first(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl").sentence()
-    assert told.endswith("in 1 of 4 seeds (95 % interval 1 % to 81 %); 2 undecided, in 1 neither got there.")
+    assert told.endswith(
+        "in 1 of 4 seeds (95 % interval 1 % to 81 %), the other way round in 1; "
+        "in 1 neither got there within 2 steps, in 1 both got there at the same step."
+    )
     told = who_was_ahead(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl", step=2).sentence()
     assert "KL(S‖T) had a smaller tail gap than KL(T‖S) at step 2 in 1 of 4 seeds" in told
-    assert told.endswith("; 2 undecided.")
+    assert told.endswith("in 1; in 2 both had the same.")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,21 @@ def test_the_sentence_says_how_many_were_undecided():
 )
 def test_the_sentence_names_the_share_as_it_was_typed(share, words):
     assert words in who_was_first(runs_of(FORWARD, REVERSE), "forward_kl", "reverse_kl", share=share).sentence()
+
+
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        ([1.0, 0.9, 0.8], "in all 3 seeds neither got there within 2 steps."),
+        ([1.0, 0.4, 0.3], "in all 3 seeds both got there at the same step."),
+    ],
+)
+def test_where_nobody_was_first_the_sentence_says_so_and_gives_no_interval(curve, words):
+    told = who_was_first(runs_of([curve] * 3, [curve] * 3), "forward_kl", "reverse_kl").sentence()
+    assert told == (
+        "Under sgd lr 1 from a warmed-up start, neither KL(T‖S) nor KL(S‖T) was the first to bring the tail gap "
+        f"below 50 % of its start: {words}"
+    )
 
 
 def test_seeds_that_cannot_differ_count_as_one():

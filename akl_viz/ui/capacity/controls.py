@@ -5,18 +5,19 @@ Boxes of numbers have no bounds: one with bounds keeps a number beyond them to i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
 
 import streamlit as st
 
-from akl_viz.ui import permalink
+from akl_viz.errors import InvalidInput
+from akl_viz.ui import moved
 from akl_viz.ui.capacity import state
 from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address, unusable
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "capacity."
-_LINK = PREFIX + "link"
 _SOURCES = {STORED: "Stored result", OWN: "Own run"}
 
 
@@ -33,18 +34,16 @@ def wanted() -> Wanted:
     )
     if st.session_state[PREFIX + "source"] == OWN:
         _run()
-    values = {field.name: st.session_state[PREFIX + field.name] for field in fields(Wanted)}
-    now = Wanted(**values | {name: tuple(values[name]) for name in ("losses", "ranks")})
+    now = _collected()
     tell_unusable("capacity", now)
     return now
 
 
 def publish(now: Wanted) -> None:
-    """Put the choices into the address; what is at its default is left out."""
-    found = to_address(now)
-    st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
-    for name, text in found.items():
-        permalink.set_parameter(name, text)
+    """Put the choices into the address, unless no run can have them; what is at its default is left out."""
+    with suppress(InvalidInput):
+        now.config()
+        moved.write("capacity", to_address(now), now)
 
 
 def _run() -> None:
@@ -55,10 +54,19 @@ def _run() -> None:
         list(dict.fromkeys([*state.loss_names(), *kept])),
         accept_new_options=True,
         max_selections=state.MOST_LOSSES,
+        filter_mode="prefix",
+        select_all=False,
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
         **_key("losses"),
     )
-    ranks.multiselect("Ranks of the student", state.RANKS, help="The teacher's logits have rank 32.", **_key("ranks"))
+    ranks.multiselect(
+        "Ranks of the student",
+        state.RANKS,
+        filter_mode="prefix",
+        select_all=False,
+        help="The teacher's logits have rank 32.",
+        **_key("ranks"),
+    )
     seeds, first, steps = st.columns(3)
     seeds.number_input("Seeds", step=1, help="Each draws a teacher and a start; they run at once.", **_key("seeds"))
     first.number_input("First seed", step=1, **_key("first_seed"))
@@ -70,20 +78,23 @@ def _run() -> None:
     )
 
 
+def _collected() -> Wanted:
+    values = {field.name: st.session_state[PREFIX + field.name] for field in fields(Wanted)}
+    return Wanted(**values | {name: tuple(values[name]) for name in ("losses", "ranks")})
+
+
 def _key(name: str) -> dict[str, Any]:
     return {"key": PREFIX + name, "persist_state": "session"}
 
 
 def _restore() -> None:
-    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
-    known = to_address(Wanted())
-    given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
-    if given and given != st.session_state.get(_LINK):
+    """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
+    _fill(Wanted(), replace=False)
+    given = moved.given_of(to_address(Wanted()))
+    if moved.opened("capacity", _collected(), given):
         left = from_address(given)
         _fill(left, replace=True)
         note_unusable("capacity", unusable(given), left)
-        st.session_state[_LINK] = given
-    _fill(Wanted(), replace=False)
 
 
 def _fill(values: Wanted, *, replace: bool) -> None:

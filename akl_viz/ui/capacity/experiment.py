@@ -43,12 +43,14 @@ def experiment() -> None:
 
 def _summary(result: LowRankResult) -> str:
     config = result.config
-    seeds = f"seeds {config.first_seed} to {config.first_seed + config.seeds - 1}" if config.seeds > 1 else "one seed"
+    several = config.seeds > 1
+    seeds = f"seeds {config.first_seed} to {config.first_seed + config.seeds - 1}" if several else "one seed, "
+    seeds += f" (n = {config.seeds})" if several else f"{config.first_seed}"
     kind = "the stored result" if _is_stored(result) else "a run of this server"
+    bars = " Bars: 95 % intervals of the mean over seeds (Student's t)." if several else ""
     return (
-        f"{kind}, {seeds} (n = {config.seeds}); {config.contexts} contexts, {config.tokens} tokens, teacher of rank "
-        f"{config.teacher_rank}, {config.steps:,} Adam steps. Bars: 95 % intervals of the mean over seeds (Student's "
-        "t)."
+        f"{kind}, {seeds}; {config.contexts} contexts, {config.tokens} tokens, teacher of rank {config.teacher_rank}, "
+        f"{config.steps:,} Adam steps.{bars}"
     )
 
 

@@ -39,6 +39,8 @@ class Told:
             return "smoother"
         if known and self.high < 0.0:
             return "sharper"
+        if self.n < 2:
+            return "above" if self.mean > 0.0 else "below"
         return "undecided"
 
     @property
@@ -90,6 +92,8 @@ def headline(result: LowRankResult) -> list[str]:
             ("sharper", "sharper than its teacher"),
             ("equal", f"within {NEGLIGIBLE:g} nats of its teacher's entropy"),
             ("undecided", "neither with confidence"),
+            ("above", "more spread out than its teacher in this one seed"),
+            ("below", "sharper than its teacher in this one seed"),
         ):
             ranks = [row.rank for row in rows if row.loss == loss and row.verdict == verdict]
             if ranks:
@@ -116,8 +120,7 @@ def table(result: LowRankResult) -> pd.DataFrame:
             "loss": row.loss,
             "rank": row.rank,
             "entropy − teacher's (nats)": row.mean,
-            "95 % from": row.low,
-            "95 % to": row.high,
+            **({"95 % from": row.low, "95 % to": row.high} if row.n > 1 else {}),
             "seeds above": f"{row.above} of {row.n}",
             "seeds below": f"{row.below} of {row.n}",
         }

@@ -28,6 +28,8 @@ from akl_viz.ui.address import Many, known_loss, takes_all, word
 from akl_viz.ui.limits import Limit
 
 OWN = "own"
+ZIPF_SHARE = 0.8
+"""Share of a gap that a warmed-up student's losses get below within the preset's steps; the half takes them longer."""
 PRESETS = (*TARGETS, OWN)
 MOST_LOSSES = 8
 MOST_STEPS = 5_000
@@ -97,7 +99,7 @@ def defaults(preset: str) -> Choices:
         tail=base.tail,
         far_from=0,
         bottom=base.bottom if preset != OWN else 3,
-        share=0.5,
+        share=ZIPF_SHARE if preset == "zipf" else 0.5,
     )
 
 
@@ -133,6 +135,11 @@ def config_of(choices: Choices) -> DiscreteConfig:
     if len(choices.losses) > MOST_LOSSES:
         raise InvalidInput(f"At most {MOST_LOSSES} losses fit side by side, not {len(choices.losses)}.")
     own = choices.preset == OWN
+    if own and len(choices.target) > MOST_TEXT:
+        raise InvalidInput(
+            f"Your teacher has {len(choices.target):,} characters, and an address at most {MOST_TEXT:,}: "
+            "give fewer numbers, or fewer digits."
+        )
     target = numbers_of(choices.target) if own else None
     if target is not None and len(target) > MOST_TOKENS:
         raise InvalidInput(f"The target may have at most {MOST_TOKENS:,} probabilities, not {len(target):,}.")

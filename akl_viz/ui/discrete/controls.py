@@ -13,14 +13,14 @@ import streamlit as st
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DEFAULT_LR, LOSSES, OPTIMISERS, STARTS, TAILS, TARGETS
-from akl_viz.ui import permalink
+from akl_viz.ui import moved
 from akl_viz.ui.discrete import choices as chosen
+from akl_viz.ui.discrete import look
 from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address, unusable
 from akl_viz.ui.folded import folded
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "discrete."
-_LINK = PREFIX + "link"
 _PRESET_LABELS = {key: target.label for key, target in TARGETS.items()} | {chosen.OWN: "Own target"}
 _START_LABELS = {
     "uniform": "logits from U(0, 1)",
@@ -29,7 +29,7 @@ _START_LABELS = {
     "missing-mode": "teacher without a mode",
 }
 _TAIL_LABELS = {"rest": "1 − μ", "far": "far region", "bottom": "bottom k"}
-_FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom")
+_FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom", "share")
 """Choices that a preset brings along; the others stay as they are."""
 
 
@@ -45,6 +45,8 @@ def choices() -> Choices:
         _known_losses(),
         accept_new_options=True,
         max_selections=chosen.MOST_LOSSES,
+        filter_mode="prefix",
+        select_all=False,
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
         **_key("losses"),
     )
@@ -54,7 +56,6 @@ def choices() -> Choices:
         st.text_area(
             "Your teacher: probabilities, divided by their sum",
             height=70,
-            max_chars=chosen.MOST_TEXT,
             help="Separated by spaces, commas or lines; all above 0.",
             **_key("target"),
         )
@@ -69,10 +70,7 @@ def choices() -> Choices:
 
 def publish(now: Choices) -> None:
     """Put the choices into the address; what is at the preset's default is left out."""
-    found = to_address(now)
-    st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
-    for name, text in found.items():
-        permalink.set_parameter(name, text)
+    moved.write("discrete", to_address(now), now)
 
 
 def _run() -> None:
@@ -81,7 +79,7 @@ def _run() -> None:
     columns[0].selectbox("Student's start", STARTS, format_func=_START_LABELS.__getitem__, **_key("start"))
     start = st.session_state[PREFIX + "start"]
     columns[1].number_input(
-        "Noise of a warmed-up start", step=0.25, help="Standard deviation, in logits.",
+        "Noise of the start", step=0.25, help="Standard deviation, in logits.",
         disabled=start != "warm", **_key("noise"),
     )  # fmt: skip
     columns[2].number_input(
@@ -103,7 +101,11 @@ def _run() -> None:
         disabled=st.session_state[PREFIX + "seeds"] == 1, **_key("seed"),
     )  # fmt: skip
     share.number_input(
-        "Share of a gap to get below", step=0.05, help="Who gets there first is told below.", **_key("share")
+        "Share of a gap to get below",
+        step=0.05,
+        format="%g",
+        help="Who gets there first is told below.",
+        **_key("share"),
     )
 
 
@@ -135,16 +137,16 @@ def _key(name: str) -> dict[str, Any]:
 
 
 def _restore() -> None:
-    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
-    known = to_address(chosen.DEFAULT)
-    given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
-    if given and given != st.session_state.get(_LINK):
-        left = from_address(given)
-        _fill(asdict(left))
-        note_unusable("discrete", unusable(given), left)
-        st.session_state[_LINK] = given
+    """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
     for name, value in asdict(chosen.DEFAULT).items():
         st.session_state.setdefault(PREFIX + name, list(value) if isinstance(value, tuple) else value)
+    given = moved.given_of(to_address(chosen.DEFAULT))
+    # The animation takes its own out of the address as soon as it is drawn.
+    spoiled = look.unusable(st.query_params.to_dict())
+    if moved.opened("discrete", _collected(), given):
+        _fill(asdict(from_address(given)))
+        spoiled = unusable(given) + spoiled
+    note_unusable("discrete", spoiled, _collected())
 
 
 def _fill(values: dict[str, Any]) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 
 import streamlit as st
 
 from akl_viz.analysis.export import table_csv
 from akl_viz.records import BOUNDARIES
 from akl_viz.toys import DiscreteConfig, DiscreteRuns, Start, discrete_config
-from akl_viz.ui import charts, permalink
+from akl_viz.ui import charts, moved
 from akl_viz.ui.components.discrete import COMPONENT
 from akl_viz.ui.discrete import choices as chosen
+from akl_viz.ui.discrete import look
 from akl_viz.ui.discrete.choices import Choices
 from akl_viz.ui.discrete.controls import choices, publish
+from akl_viz.ui.discrete.look import Look
 from akl_viz.ui.discrete.payload import payload
 from akl_viz.ui.discrete.results import GAPS, Result
 from akl_viz.ui.discrete.waiting import result_for
@@ -23,9 +24,8 @@ from akl_viz.ui.plain import plain
 from akl_viz.ui.remark import remark
 
 KEY = "discrete.animation"
-FIRST_STEP = 5
-"""The step the page opens at: the losses lie well apart there."""
-_OPENED = "discrete.opened"
+_LOOK, _TURN = "discrete.look", "discrete.turn"
+"""Keys of the present look, and of how often it came from the address and not from the browser."""
 _COMPONENT = st.components.v2.component("akl_discrete", **COMPONENT.parts(), isolate_styles=True)
 
 
@@ -50,20 +50,20 @@ def experiment() -> None:
 
 @st.fragment
 def _animation(result: Result) -> None:
-    """Draw it; where a person stops it, the fragment alone runs again and the step goes into the address."""
-    opened = st.session_state.setdefault(_OPENED, _step_of_address())
-    _COMPONENT(key=KEY, data=payload(result, opened), default={"step": None}, on_step_change=_nothing)
-    component = st.session_state.get(KEY)
-    step = component.get("step") if isinstance(component, Mapping) else None
-    if isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= chosen.MOST_STEPS:
-        permalink.set_parameter("step", None if step == FIRST_STEP else str(step))
-
-
-def _step_of_address() -> int:
-    """The step to open at; an address may ask for any, and the last one stands for what is beyond."""
-    text = st.query_params.get("step", "")
-    known = text.isascii() and text.isdigit() and len(text) < 6
-    return min(int(text), chosen.MOST_STEPS) if known else FIRST_STEP
+    """Draw it; what a person changes about how it is looked at runs the fragment alone and goes into the address."""
+    turn = st.session_state.setdefault(_TURN, 0)
+    view = moved.last_sent(KEY)
+    source = moved.newest(_LOOK, view, moved.given_of(look.to_address(Look())))
+    if source == "sent" and view is not None:
+        now = look.sent(view)
+    elif source == "address":
+        now = look.from_address(st.query_params.to_dict())
+        turn += 1
+    else:
+        now = st.session_state.get(_LOOK, Look())
+    st.session_state[_LOOK], st.session_state[_TURN] = now, turn
+    _COMPONENT(key=KEY, data=payload(result, now, turn), default={"view": None}, on_view_change=_nothing)
+    moved.write(_LOOK, look.to_address(now))
 
 
 def _findings(result: Result) -> None:

@@ -14,6 +14,7 @@ from akl_viz.records import FloatArray
 from akl_viz.toys import TARGETS, DiscreteConfig
 from akl_viz.toys.settings import far_from
 from akl_viz.ui.components.payload import pack
+from akl_viz.ui.discrete.look import Look
 from akl_viz.ui.discrete.results import DECADES, FULL, GAPS, Codes, Result, encoded
 
 SHOWN = ("head_gap", "tail_gap", "forward_kl", "reverse_kl")
@@ -22,28 +23,34 @@ LEVEL = 0.9
 """Share of the seeds inside a band."""
 
 
-def payload(result: Result, step: int) -> dict[str, Any]:
+def payload(result: Result, look: Look, turn: int) -> dict[str, Any]:
     """Everything the browser needs: frames, teacher, regions, read-out and curves.
 
     Args:
         result: the experiment.
-        step: the step to open at.
+        look: how to open it.
+        turn: another number says that the look is to be taken again, in place of what the browser has.
     """
-    return _packed(result) | {"step": step}
+    packed = _packed(result)
+    return packed | {"ver": f"{packed['ver']}.{turn}", "look": look.packed(), "turn": turn}
 
 
 @lru_cache(maxsize=4)
 def _packed(result: Result) -> dict[str, Any]:
-    """All but the step: made once for as long as a result is looked at."""
+    """All but the look: made once for as long as a result is looked at."""
     runs = result.runs
     config, losses = runs.config, runs.config.losses
+    keys = [_coloured(loss) for loss in losses]
     several = config.seeds > 1 and config.start.random
     curves = np.stack([[runs.band(gap, loss, share=True, level=LEVEL) for loss in losses] for gap in GAPS])
     fields = np.stack([[runs.curve(field, loss) for loss in losses] for field in SHOWN])
     positions = TARGETS[config.preset].positions if config.preset in TARGETS else None
     return {
         "ver": hashlib.sha256(repr((config, result.seed)).encode()).hexdigest(),
-        "losses": [{"name": loss, "key": _coloured(loss)} for loss in losses],
+        "losses": [
+            {"name": loss, "key": key, "again": key in keys[:place]}
+            for place, (loss, key) in enumerate(zip(losses, keys, strict=True))
+        ],
         "steps": runs.steps.tolist(),
         "tokens": len(runs.teacher),
         "positions": list(positions) if positions else None,

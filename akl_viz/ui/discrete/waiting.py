@@ -6,7 +6,7 @@ import streamlit as st
 
 from akl_viz.errors import AklVizError
 from akl_viz.ui.discrete.choices import DEFAULT, Choices, check, config_of
-from akl_viz.ui.discrete.results import Asked, Result, results
+from akl_viz.ui.discrete.results import Asked, Result, results, stored
 from akl_viz.ui.plain import plain
 from akl_viz.ui.waiting import Waiting
 
@@ -31,4 +31,5 @@ def result_for(choices: Choices) -> tuple[Result | None, bool]:
     last = st.session_state.get(_LAST)
     if isinstance(last, Result):
         return last, False
-    return results().known(Asked(config_of(DEFAULT), DEFAULT.share, DEFAULT.seed)), False
+    # Others may have asked for so much since that it is no longer kept.
+    return results().known(Asked(config_of(DEFAULT), DEFAULT.share, DEFAULT.seed)) or stored(), False

@@ -7,14 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from akl_viz.ui import permalink
-from akl_viz.ui.moved import last_sent
+from akl_viz.ui import moved
 from akl_viz.ui.proof.state import State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
 PREFIX = "proof."
 SIMPLEX = PREFIX + "explorer"
-_LINK = PREFIX + "link"
 _HANDLES = PREFIX + "handles"
 
 
@@ -24,17 +22,15 @@ def key(name: str) -> dict[str, Any]:
 
 
 def restore() -> None:
-    """Fill the widgets from the address once per address, and with the defaults on the first visit."""
-    known = to_address(State())
-    given = {name: text for name, text in st.query_params.to_dict().items() if name in known}
-    if given and given != st.session_state.get(_LINK):
-        found = from_address(given)
-        note_unusable("proof", unusable(given), found)
-        st.session_state[_LINK] = given
-        for name, value in asdict(found).items():
-            st.session_state[PREFIX + name] = value
+    """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
     for name, value in asdict(State()).items():
         st.session_state.setdefault(PREFIX + name, value)
+    given = moved.given_of(to_address(State()))
+    if moved.opened("proof", current(), given):
+        found = from_address(given)
+        note_unusable("proof", unusable(given), found)
+        for name, value in asdict(found).items():
+            st.session_state[PREFIX + name] = value
     tell_unusable("proof", current())
 
 
@@ -49,15 +45,13 @@ def publish() -> None:
     if forget_unusable("proof", current()):
         # A block runs alone; the warning stands above all of them.
         st.rerun()
-    found = to_address(current())
-    st.session_state[_LINK] = {name: text for name, text in found.items() if text is not None}
-    for name, text in found.items():
-        permalink.set_parameter(name, text)
+    now = current()
+    moved.write("proof", to_address(now), now)
 
 
 def take_handles() -> int:
     """Keep where the browser moved the two handles, if it sent anything well formed; returns its message's number."""
-    view = last_sent(SIMPLEX)
+    view = moved.last_sent(SIMPLEX)
     if view is None:
         # The page was left meanwhile: a new component counts from the beginning.
         st.session_state.pop(_HANDLES, None)

@@ -184,6 +184,8 @@ def draw_main() -> bool:
         _losses(),
         key=PREFIX + "losses",
         accept_new_options=True,
+        filter_mode="prefix",
+        select_all=False,
         persist_state="session",
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
     )

@@ -39,10 +39,16 @@ def test_counts_and_interval_of_one_loss_at_one_rank():
     assert row.high - row.mean == pytest.approx(3.182446 * 0.310913 / 2, rel=1e-5)
 
 
-def test_one_seed_has_no_interval_and_no_verdict():
-    (row, *_) = findings.told(made([[[0.5]] * 2] * 2))
-    assert row.verdict == "undecided"
+def test_one_seed_has_no_interval_and_its_headline_says_so():
+    result = made([[[0.5], [-0.5]]] * 2)
+    (row, *_) = findings.told(result)
+    assert row.verdict == "above"
     assert "no interval" in row.amount
+    assert findings.headline(result)[0] == (
+        "Trained by forward_kl, the student is more spread out than its teacher in this one seed at rank 2; "
+        "sharper than its teacher in this one seed at rank 8."
+    )
+    assert "95 % from" not in findings.table(result).columns
 
 
 def test_the_headline_names_the_ranks_of_each_loss():

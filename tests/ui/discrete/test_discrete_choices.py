@@ -147,7 +147,7 @@ def test_the_command_runs_the_same_experiment(choices, monkeypatch):
         ({"losses": ("tvd",) * (MOST_LOSSES + 1)}, "At most"),
         ({"losses": ("akl:mu",)}, "is not of the form"),
         ({"preset": "zipf", "tokens": 2000, "steps": 5000, "seeds": 100}, "more than a page computes"),
-        ({"tail": "bottom", "bottom": 80}, "bottom must be"),
+        ({"tail": "bottom", "bottom": 80}, "k, the number of tokens in the tail, must be"),
     ],
 )
 def test_a_mistake_is_one_sentence(changes, match):

@@ -12,6 +12,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.toys import FIELDS, run_discrete
 from akl_viz.ui.discrete import results
 from akl_viz.ui.discrete.choices import DEFAULT, config_of, defaults
+from akl_viz.ui.discrete.look import Look
 from akl_viz.ui.discrete.payload import SHOWN, payload, tail_words
 from akl_viz.ui.discrete.results import DECADES, FULL, Asked, Result, ResultJobs, compute, encoded, stored
 
@@ -44,7 +45,8 @@ def test_the_stored_result_is_what_a_fresh_computation_gives():
 def test_the_stored_result_needs_no_torch():
     program = (
         "import sys; from akl_viz.ui.discrete.results import stored; from akl_viz.ui.discrete.payload import payload; "
-        "payload(stored(), 5); sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
+        "from akl_viz.ui.discrete.look import Look; "
+        "payload(stored(), Look(), 0); sys.exit('torch' in sys.modules or 'scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
@@ -78,7 +80,7 @@ def test_frames_are_those_of_the_engine():
 
 def test_the_payload_holds_the_numbers_of_the_first_seed_and_bands_over_all():
     result = computed(small(seeds=5))
-    runs, data = result.runs, payload(result, 3)
+    runs, data = result.runs, payload(result, Look(3), 0)
     shown = unpacked(data["shown"], "<f4").reshape(len(SHOWN), 2, 13)
     for place, name in enumerate(SHOWN):
         np.testing.assert_allclose(shown[place], runs.values[name][:, 0, 0], rtol=1e-6)
@@ -95,7 +97,7 @@ def test_a_large_run_is_drawn_at_fewer_steps_and_measured_at_all(monkeypatch):
     assert result.codes.shape == (2, len(result.drawn), 80)
     assert result.drawn.tolist() == [0, 1, 2, 4, 7, 12]
     np.testing.assert_allclose(decoded(result.codes), run_discrete(small()).frames[:, 0, result.drawn], rtol=3e-4)
-    data = payload(result, 5)
+    data = payload(result, Look(5), 0)
     assert unpacked(data["frame"], "<i4").tolist() == [0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 4, 4, 5]
     assert unpacked(data["shown"], "<f4").size == len(SHOWN) * 2 * 13
 
@@ -131,18 +133,18 @@ def test_another_seed_is_drawn_as_it_was_trained_among_the_others(monkeypatch):
 
 def test_the_payload_holds_the_drawn_seed_and_the_medians():
     result = computed(small(seeds=5, first_seed=3), seed=6)
-    data = payload(result, 3)
+    data = payload(result, Look(3), 0)
     curve = result.runs.curve("head_gap", "reverse_kl")
     shown, medians = (unpacked(data[name], "<f4").reshape(len(SHOWN), 2, 13) for name in ("shown", "medians"))
     np.testing.assert_allclose(shown[0, 1], curve[3], rtol=1e-6)
     np.testing.assert_allclose(medians[0, 1], np.median(curve, axis=0), rtol=1e-6)
     assert (data["seed"], data["seeds"]) == (6, 5)
-    assert data["ver"] != payload(computed(small(seeds=5, first_seed=3)), 3)["ver"]
+    assert data["ver"] != payload(computed(small(seeds=5, first_seed=3)), Look(3), 0)["ver"]
 
 
 def test_one_seed_or_a_fixed_start_has_no_band():
     for changes in ({"seeds": 1}, {"seeds": 4, "start": "zeros"}):
-        data = payload(computed(small(**changes)), 0)
+        data = payload(computed(small(**changes)), Look(0), 0)
         assert data["band"] == ""
         assert data["medians"] is None
         assert unpacked(data["curves"], "<f4").size == 2 * 2 * 13
@@ -150,8 +152,8 @@ def test_one_seed_or_a_fixed_start_has_no_band():
 
 def test_equal_results_give_an_equal_payload():
     result = computed(small())
-    assert payload(result, 5) == payload(computed(small()), 5)
-    assert payload(result, 5)["ver"] != payload(computed(small(mu=0.6)), 5)["ver"]
+    assert payload(result, Look(5), 0) == payload(computed(small()), Look(5), 0)
+    assert payload(result, Look(5), 0)["ver"] != payload(computed(small(mu=0.6)), Look(5), 0)["ver"]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ from akl_viz.ui.components.assets import Component
 COMPONENT = Component(
     scripts=(
         *("format", "dom", "packed"),
-        *(f"discrete/{name}" for name in ("scales", "lines", "stage", "gaps", "player", "readout", "animation")),
+        *(f"discrete/{name}" for name in ("scales", "lines", "tip", "stage", "gaps", "player", "readout", "animation")),
     ),
     styles=("discrete/discrete",),
     html="discrete/discrete",
     draws="Animation",
-    sends="step",
 )

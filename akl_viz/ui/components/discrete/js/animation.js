@@ -1,39 +1,47 @@
 // The page's animation: distributions, gap curves and read-out of one experiment, at one frame.
 
-const SEND_MS = 250;
+const SEND_MS = 250, AWAY_MS = 400;
 const BYTES = ["codes", "teacher"];
 
 class Animation {
-  constructor(root, payload, send, kept) {
+  constructor(root, payload, send, before) {
     this.root = root;
     this.send = send;
     this.ver = payload.ver;
     const data = unpackAll(payload);
     for (const name of BYTES) data[name] = new Uint16Array(data[name].buffer);
     this.data = data;
-    this.log = kept?.log ?? data.tokens > 200;
-    this.logGap = kept?.logGap ?? false;
-    this.hidden = kept?.hidden ?? new Set();
-    this.median = Boolean(kept?.median && data.medians);
+    // The view goes on as it was, unless somebody went to another address.
+    const goesOn = before?.turn === data.turn;
+    const kept = goesOn ? before : { ...before, ...data.look, hidden: new Set(data.look.hidden) };
+    this.seq = before?.seq ?? 0;
+    // null: as the number of tokens asks for.
+    this.scale = kept.scale;
+    this.gapScale = kept.gapScale;
+    this.hidden = kept.hidden;
+    this.median = Boolean(kept.median && data.medians);
     this.build(kept);
     this.watch = new ResizeObserver(() => this.layout());
     this.watch.observe(root);
     this.layout();
+    if (goesOn && before.step !== data.look.step) this.settle();
+  }
+
+  get log() {
+    return (this.scale ?? (this.data.tokens > MANY ? "log" : "linear")) === "log";
   }
 
   kept() {
-    const { player, data } = this;
-    const { log, logGap, hidden, median } = this;
-    return { step: data.steps[player.frame], speed: player.speed, log, logGap, hidden, median };
+    const { player, data, seq, scale, gapScale, hidden, median } = this;
+    return { turn: data.turn, step: data.steps[player.frame], speed: player.speed, seq, scale, gapScale, hidden, median };
   }
 
   build(kept) {
     const { data } = this;
-    const wanted = kept?.step ?? data.step;
-    const found = data.steps.findIndex((step) => step >= wanted);
-    const start = { frame: found < 0 ? data.steps.length - 1 : found, speed: kept?.speed ?? 60 };
+    const found = data.steps.findIndex((step) => step >= kept.step);
+    const start = { frame: found < 0 ? data.steps.length - 1 : found, speed: kept.speed ?? 60 };
     this.player = new Player(data.steps, start, (frame) => this.draw(frame), () => this.settle());
-    this.legend = new Legend(data.losses, this.hidden, () => this.layout());
+    this.legend = new Legend(data.losses, this.hidden, () => this.layout(), () => this.settle());
     this.stage = new Stage(data, data.codes);
     this.readout = new Readout(data, this.median, (median) => { this.median = median; this.draw(this.player.frame); });
     const move = (frame) => { this.player.pause(); this.player.go(frame); };
@@ -52,17 +60,17 @@ class Animation {
   }
 
   switches() {
-    const choose = (name) => (key) => { this[name] = key === "log"; this.switches(); this.layout(); };
+    const choose = (name) => (key) => { this[name] = key; this.switches(); this.layout(); this.settle(); };
     const pair = [["linear", "linear"], ["log", "log"]];
-    this.probability.replaceChildren(segmented("Scale of the probabilities", pair, this.log ? "log" : "linear", choose("log")));
-    this.share.replaceChildren(segmented("Scale of the gaps", pair, this.logGap ? "log" : "linear", choose("logGap")));
+    this.probability.replaceChildren(segmented("Scale of the probabilities", pair, this.log ? "log" : "linear", choose("scale")));
+    this.share.replaceChildren(segmented("Scale of the gaps", pair, this.gapScale, choose("gapScale")));
   }
 
   layout() {
     const left = Math.floor(this.left.clientWidth), right = Math.floor(this.right.clientWidth);
     if (left < 60 || right < 60) return;
     this.stage.layout(left, left < 420 ? 270 : 400, this.log);
-    for (const gap of this.gaps) gap.layout(right, 178, this.logGap, this.hidden);
+    for (const gap of this.gaps) gap.layout(right, 178, this.gapScale === "log", this.hidden);
     this.colours = this.legend.colours();
     this.player.go(this.player.frame);
   }
@@ -77,11 +85,18 @@ class Animation {
     this.root.dataset.step = String(this.data.steps[frame]);
   }
 
-  // Where a person stopped goes into the address.
+  // Where a person stopped, and how they look at it, goes into the address.
   settle() {
     this.draw(this.player.frame);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.send(this.data.steps[this.player.frame]), SEND_MS);
+    this.timer = setTimeout(() => this.tell(), SEND_MS);
+  }
+
+  tell() {
+    const { scale, gapScale, hidden } = this;
+    const view = { seq: this.seq + 1, step: this.data.steps[this.player.frame], scale, gapScale, hidden: [...hidden] };
+    if (this.send(view)) this.seq += 1;
+    else this.timer = setTimeout(() => this.tell(), AWAY_MS);
   }
 
   stop() {

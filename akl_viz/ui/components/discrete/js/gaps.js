@@ -1,6 +1,8 @@
 // The share of a gap that is left, against the step: a line per loss, a band over seeds, and a cursor at the frame.
 
 const GAP = { left: 44, right: 12, top: 8, bottom: 34 };
+// Pixels a finger moves along a curve before it moves the frame: a page that is scrolled moves nothing.
+const FINGER_SLACK = 8;
 
 class Gap {
   constructor(data, place, title, hint, move, settle) {
@@ -9,15 +11,48 @@ class Gap {
     this.steps = early(data.steps[data.steps.length - 1]);
     this.art = svg("svg", { role: "img", class: "gap" });
     this.node = el("section", { class: "panel" }, el("h3", {}, title), el("small", {}, hint), this.art);
-    const go = (event) => {
-      const box = this.art.getBoundingClientRect();
-      const share = (event.clientX - box.left - GAP.left) / (this.width - GAP.left - GAP.right);
-      move(this.nearest(this.steps.of(Math.max(0, Math.min(1, share)))));
-    };
-    this.art.addEventListener("pointerdown", (event) => { this.art.setPointerCapture(event.pointerId); this.held = true; go(event); });
-    this.art.addEventListener("pointermove", (event) => { if (this.held) go(event); });
-    for (const end of ["pointerup", "pointercancel"]) this.art.addEventListener(end, () => { if (this.held) settle(); this.held = false; });
+    this.tip = new Tip(this.node);
+    this.move = move;
+    this.settle = settle;
+    this.art.addEventListener("pointerdown", (event) => this.grab(event));
+    this.art.addEventListener("pointermove", (event) => this.pull(event));
+    this.art.addEventListener("pointerup", (event) => this.drop(event));
+    this.art.addEventListener("pointercancel", () => { this.held = null; });
+    this.art.addEventListener("pointerleave", () => this.tip.hide());
     this.node.dataset.gap = title;
+  }
+
+  frameAt(event) {
+    const share = (event.clientX - this.art.getBoundingClientRect().left - GAP.left) / (this.width - GAP.left - GAP.right);
+    return this.nearest(this.steps.of(Math.max(0, Math.min(1, share))));
+  }
+
+  grab(event) {
+    this.art.setPointerCapture(event.pointerId);
+    this.held = { from: event.clientX, moved: event.pointerType !== "touch" };
+    if (this.held.moved) this.move(this.frameAt(event));
+  }
+
+  pull(event) {
+    if (!this.held) { if (event.pointerType === "mouse") this.point(event); return; }
+    this.tip.hide();
+    this.held.moved ||= Math.abs(event.clientX - this.held.from) >= FINGER_SLACK;
+    if (this.held.moved) this.move(this.frameAt(event));
+  }
+
+  // A tap moves the frame as a click does.
+  drop(event) {
+    if (!this.held) return;
+    this.held = null;
+    this.move(this.frameAt(event));
+    this.settle();
+  }
+
+  point(event) {
+    const { data } = this, frame = this.frameAt(event), box = this.node.getBoundingClientRect();
+    const rows = data.losses.map((loss, index) => [loss, index]).filter(([loss]) => !this.hidden.has(loss.name))
+      .map(([loss, index]) => [lineMark(loss, index)[1], loss.name, this.middle(index)[frame]]);
+    this.tip.show(event.clientX - box.left, event.clientY - box.top, `step ${data.steps[frame]}`, rows);
   }
 
   nearest(step) {
@@ -36,6 +71,7 @@ class Gap {
 
   layout(width, height, log, hidden) {
     this.width = width;
+    this.hidden = hidden;
     const { data } = this, rows = data.band ? 3 : 1, plot = { width: width - GAP.left - GAP.right, height: height - GAP.top - GAP.bottom };
     const all = data.losses.flatMap((_, loss) => Array.from({ length: rows }, (_, row) => this.series(loss, row)));
     const top = 1.03 * all.reduce((most, one) => one.reduce((best, value) => Math.max(best, value), most), 1);

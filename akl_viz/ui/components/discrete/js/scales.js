@@ -1,6 +1,8 @@
 // From numbers to places: probabilities, tokens and steps on their axes, and the ticks of each.
 
 const ROUND = [1, 2, 5];
+// Of more tokens than this, linear axes show nothing and wide lines hide each other.
+const MANY = 200;
 
 // Codes are 16-bit logarithms of probabilities, from 10^-decades to 1.
 function probabilities(codes, { decades, full }) {
@@ -44,18 +46,18 @@ function tokenAxis(tokens, positions) {
   if (positions) {
     const [first, gap] = positions, end = first + gap * (tokens - 1), span = end - first;
     const axis = linear(end);
-    return { at: (i) => (gap * i) / span, ticks: axis.ticks.map((tick) => [(tick - first) / span, axis.text(tick)]), name: `x, token i stands at ${gap} i` };
+    return { at: (i) => (gap * i) / span, ticks: axis.ticks.map((tick) => [(tick - first) / span, axis.text(tick)]), name: `x, token i stands at ${gap} i`, called: (i) => `token ${i}, x = ${first + gap * i}` };
   }
-  if (tokens > 200) {
+  if (tokens > MANY) {
     const end = Math.log10(tokens);
     const ticks = [];
     for (let rank = 1; rank <= tokens; rank *= 10) ticks.push([Math.log10(rank) / end, String(rank)]);
-    return { at: (i) => Math.log10(i + 1) / end, ticks, name: "rank of the token (log axis)" };
+    return { at: (i) => Math.log10(i + 1) / end, ticks, name: "rank of the token (log axis)", called: (i) => `rank ${i + 1}` };
   }
   const stride = Math.max(1, Math.ceil(tokens / 12));
   const ticks = [];
   for (let i = 0; i < tokens; i += stride) ticks.push([(i + 0.5) / tokens, String(i)]);
-  return { at: (i) => (i + 0.5) / tokens, ticks, name: "token" };
+  return { at: (i) => (i + 0.5) / tokens, ticks, name: "token", called: (i) => `token ${i}` };
 }
 
 // Ticks that would overlap are left out.

@@ -12,6 +12,27 @@ class Stage {
     this.canvas = el("canvas", { "aria-hidden": "true" });
     this.art = svg("svg", { role: "img", "aria-label": `Teacher and ${data.losses.length} students over ${data.tokens} tokens; the numbers are in the table` });
     this.node = el("div", { class: "stage" }, this.art, this.canvas);
+    this.tip = new Tip(this.node);
+    this.node.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") { this.at = [event.offsetX, event.offsetY]; this.point(); } });
+    this.node.addEventListener("pointerleave", () => { this.at = null; this.tip.hide(); });
+  }
+
+  // The token under the pointer: the teacher's probability and every student's at this frame.
+  point() {
+    if (!this.at || !this.drawn) return;
+    const { data, xs, drawn } = this, [x, y] = this.at;
+    let near = 0;
+    for (let i = 1; i < xs.length; i++) if (Math.abs(xs[i] - x) < Math.abs(xs[near] - x)) near = i;
+    const p = (code) => 10 ** (data.decades * (code / data.full - 1));
+    const rows = data.losses.map((loss, index) => [loss, index]).filter(([loss]) => !drawn.hidden.has(loss.name))
+      .map(([loss, index]) => [lineMark(loss, index)[1], loss.name, p(this.students[this.begin(index, drawn.frame) + near])]);
+    this.tip.show(x, y, this.axis.called(near), [[el("i", { class: "mark teacherarea" }), "teacher", this.teacher[near]], ...rows]);
+  }
+
+  // Where a loss's probabilities of a frame begin. A large run is drawn at fewer steps than it was measured at: then at
+  // the last one drawn before.
+  begin(loss, frame) {
+    return (loss * this.data.frames + this.data.frame[frame]) * this.data.tokens;
   }
 
   layout(width, height, log) {
@@ -80,15 +101,15 @@ class Stage {
     return found;
   }
 
-  // A large run is drawn at fewer steps than it was measured at: then at the last one drawn before.
   draw(frame, colours, hidden) {
     const { context, xs, ys, students, data } = this, size = data.tokens;
+    this.drawn = { frame, hidden };
     context.clearRect(0, 0, this.width, this.height);
-    context.lineWidth = size > 200 ? 1 : 2;
+    context.lineWidth = size > MANY ? 1 : 2;
     context.lineJoin = "round";
     for (let loss = 0; loss < data.losses.length; loss++) {
       if (hidden.has(data.losses[loss].name)) continue;
-      const start = (loss * data.frames + data.frame[frame]) * size;
+      const start = this.begin(loss, frame);
       context.strokeStyle = colours[loss];
       context.setLineDash(dashOf(loss));
       context.beginPath();
@@ -96,5 +117,6 @@ class Stage {
       for (let i = 1; i < size; i++) context.lineTo(xs[i], ys[students[start + i]]);
       context.stroke();
     }
+    this.point();
   }
 }
