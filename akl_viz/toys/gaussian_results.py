@@ -120,18 +120,18 @@ class GaussianFits:
         return mean, second
 
     def frame(self) -> pd.DataFrame:
-        """One row per optimum: loss, rank, value, global, mean_1.., sd_1.., starts."""
+        """One row per optimum: loss, rank (1 is the best), value, global, mean_1.., sd_1.., starts."""
         rows: list[dict[str, Any]] = []
         for loss, optima in self.optima.items():
             for one in optima:
-                row = {"loss": loss, "rank": one.rank, "value": one.value, "global": one.is_global}
+                row = {"loss": loss, "rank": one.rank + 1, "value": one.value, "global": one.is_global}
                 row |= {f"mean_{place}": value for place, value in enumerate(one.mean.tolist(), 1)}
                 row |= {f"sd_{place}": value for place, value in enumerate(one.sd.tolist(), 1)}
                 rows.append(row | {"starts": len(one.starts)})
         return pd.DataFrame(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """The document of `akl-viz toy gaussian --json`."""
+        """The document of `akl-viz toy gaussian --json`; ranks start at 1."""
         target = self.config.target
         mean, second = self.target_moments
         runs = []
@@ -157,7 +157,7 @@ class GaussianFits:
         """An optimum for JSON."""
         mean_error, second_error = self.moment_error(loss, one.rank)
         return {
-            "rank": one.rank,
+            "rank": one.rank + 1,
             "global": one.is_global,
             "value": one.value,
             "mean": one.mean.tolist(),

@@ -24,7 +24,9 @@ _REACH = {1: 8.0, 2: 6.0}
 """How many standard deviations of each part, and of the whole mixture, a wide grid reaches: 1e-15
 of the mass is outside, 1e-9 in the plane."""
 _FINENESS = {1: 3.0, 2: 1.2}
-"""Points per smallest standard deviation; at 1.2 the trapezoid rule is exact to 1e-12 for a Gaussian."""
+"""Points per smallest standard deviation; at 1.2 the trapezoid rule is exact to 1e-12 for a Gaussian. The log of a
+mixture bends where its parts meet: KL(S‖T) in the plane is good to 1e-5 nats at the preset, to 2e-3 where narrow parts
+lie far apart."""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,23 @@ def test_one_gaussian_is_fitted_exactly_by_every_loss():
         assert best.sd == pytest.approx([2.0, 0.5], rel=1e-4)
 
 
+FAR_APART = Mixture(
+    ((25.5, 42.0), (51.0, 37.7), (26.3, 35.9)), ((30.0, 5.0), (5.0, 5.0), (5.0, 5.0)), (0.587, 8.778, 4.361)
+)
+
+
+@pytest.mark.parametrize(("target", "good_to"), [(GAUSSIAN_PRESETS["plane"].target, 1e-5), (FAR_APART, 2e-3)])
+def test_values_in_the_plane_are_good_to_what_is_said(target, good_to):
+    """Against the same sums on a grid four times as fine, at the same student."""
+    best = fit_gaussians(GaussianConfig(target, losses=("reverse_kl",), starts=12)).optima["reverse_kl"][0]
+    axes = [np.linspace(mean - 8 * sd, mean + 8 * sd, 400) for mean, sd in zip(best.mean, best.sd, strict=True)]
+    points = np.stack([axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    q, log_p = student_density(points, best.mean, best.covariance), target.log_density(points)
+    cell = np.prod([axis[1] - axis[0] for axis in axes])
+    fine = float(np.sum(np.where(q > 0, q * (np.log(np.maximum(q, 1e-300) / cell) - log_p), 0.0)))
+    assert best.value == pytest.approx(fine, abs=good_to)
+
+
 def test_equal_modes_are_both_global():
     fits = fit_gaussians(GaussianConfig(Mixture.of((-10.0, 10.0), (2.0,)), losses=("reverse_kl",)))
     best = [one for one in fits.optima["reverse_kl"] if one.is_global]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -16,10 +16,13 @@ from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
 from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address, unusable
-from akl_viz.ui.gaussian.sweep import turns
+from akl_viz.ui.gaussian.sweep import sweep_commands, turns
 from akl_viz.ui.moved import given_of, last_sent, newest, write
 from akl_viz.ui.results import theme
 from akl_viz.ui.unusable import note_unusable, tell_unusable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KEY = "gaussian.explorer"
 _KEPT = "gaussian.state"
@@ -70,11 +73,23 @@ def _where_it_turns(state: State) -> None:
     if known is None:
         return
     st.subheader("Where mode-seeking stops being the best", anchor=False)
-    st.markdown(":small[Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T).]")
+    marked = _sd_of(state)
+    which = (
+        "this view's target is none of these, so none is marked"
+        if marked is None
+        else f"the dotted line is at this view's sd of {marked:g}"
+    )
+    st.markdown(
+        ":small[Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T); "
+        + which
+        + ".]"
+    )
+    commands = []
     for column, (grid, label) in zip(st.columns(2), GRIDS.items(), strict=True):
         with column:
             rows = [row for row in known["sweep"] if row["grid"] == grid]
             between = turns(rows, grid)
+            commands += sweep_commands(grid, between or (rows[-1]["sd"],))
             told = (
                 f"from an sd between {between[0]:g} and {between[1]:g} on, the student that spans both is the best."
                 if between
@@ -82,11 +97,16 @@ def _where_it_turns(state: State) -> None:
             )
             st.markdown(f"**{label[0].upper()}{label[1:]}**: {told}")
             charts.chart(
-                optima_against_sd(rows, _sd_of(state), theme()),
+                optima_against_sd(rows, marked, theme()),
                 key=f"gaussian.sweep.{grid}",
                 alt=f"KL(S‖T) of the optima against the sd of both modes, {label}.",
                 config={"displayModeBar": False},
             )
+    with folded("Commands of these charts", "gaussian.sweep.command") as opened:
+        if opened:
+            st.code("\n".join(commands), language="bash", wrap_lines=True)
+            st.markdown(":small[On either side of each turn; a point of the charts is one such line with its own sd.]")
+    _download("Optima against sd, CSV", lambda: table_csv(_table(known["sweep"])), "optima-against-sd.csv")
 
 
 def _sd_of(state: State) -> float | None:
@@ -103,11 +123,21 @@ def _reproduce(state: State, whole: bool) -> None:
         if opened:
             st.code(command(state), language="bash", wrap_lines=True)
             st.markdown(":small[Prints every optimum of both losses with its moments; one line per grid.]")
-    st.download_button(
-        "Optima, CSV", lambda: _optima(state), "optima.csv", "text/csv", key="gaussian.csv", on_click="ignore",
-        icon=":material/download:", disabled=not whole,
-    )  # fmt: skip
+    _download("Optima, CSV", lambda: _optima(state), "optima.csv", disabled=not whole)
     st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")
+
+
+def _download(label: str, data: Callable[[], str], name: str, *, disabled: bool = False) -> None:
+    st.download_button(
+        label, data, name, "text/csv", key=f"gaussian.csv.{name}", on_click="ignore", icon=":material/download:",
+        disabled=disabled,
+    )  # fmt: skip
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)
 
 
 def _optima(state: State) -> str:

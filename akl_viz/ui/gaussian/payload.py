@@ -92,6 +92,7 @@ def _listed(fits: GaussianFits, loss: str, one: Optimum, parts: tuple[int, ...])
         "mean": one.mean.tolist(),
         "covariance": one.covariance.tolist(),
         "sd": one.sd.tolist(),
+        "correlation": None if len(one.sd) == 1 else float(one.covariance[0, 1] / one.sd.prod()),
         "best": one.is_global,
         "starts": len(one.starts),
         "parts": [part + 1 for part in parts],

@@ -41,7 +41,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "modes": Preset("Two modes (the paper's)", ((25.0, 8.0, 0.375), (75.0, 8.0, 0.625))),
+    "modes": Preset("Two modes", ((25.0, 8.0, 0.375), (75.0, 8.0, 0.625))),
     "near": Preset("Two near parts", ((40.0, 8.0, 0.5), (62.0, 8.0, 0.5))),
     "three": Preset("Three modes", ((18.0, 5.0, 0.3), (50.0, 5.0, 0.3), (82.0, 5.0, 0.4))),
     "broad": Preset("A peak on a broad ground", ((50.0, 24.0, 0.6), (70.0, 4.0, 0.4))),

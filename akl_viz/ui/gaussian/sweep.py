@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 from akl_viz.ui.gaussian.state import GRIDS
@@ -32,6 +34,12 @@ def sweep(sds: tuple[float, ...] = SDS) -> list[dict[str, Any]]:
                 values.setdefault(len(parts) > 1, one.value)
             rows.append({"grid": grid, "sd": sd, "mode": values.get(False), "span": values.get(True)})
     return rows
+
+
+def sweep_commands(grid: str, sds: Sequence[float]) -> list[str]:
+    """`akl-viz toy gaussian ...` for these sds on a grid."""
+    words = ["akl-viz", "toy", "gaussian", "--preset", PRESETS[grid], "--loss", REVERSE]
+    return [shlex.join([*words, "--sd", f"{sd:g}", "--json"]) for sd in sds]
 
 
 def turns(rows: list[dict[str, Any]], grid: str) -> tuple[float, float] | None:

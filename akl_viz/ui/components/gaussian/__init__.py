@@ -5,7 +5,10 @@ from akl_viz.ui.components.assets import Component
 COMPONENT = Component(
     scripts=(
         *("format", "dom", "packed", "outbox", "discrete/scales", "discrete/player"),
-        *(f"gaussian/{name}" for name in ("mixture", "line", "plane", "handles", "controls", "tables", "explorer")),
+        *(
+            f"gaussian/{name}"
+            for name in ("mixture", "line", "plane", "handles", "weights", "controls", "tables", "explorer")
+        ),
     ),
     styles=("gaussian/gaussian",),
     html="gaussian/gaussian",

@@ -30,6 +30,7 @@ class Controls {
     this.grid = el("span", { class: "knob" });
     this.sd = new Slide("sd", "sd of all parts", (sd, done) => app.spread(sd, done));
     this.spacing = new Slide("spacing", "Spacing of the means", (gap, done) => app.space(gap, done));
+    this.weights = new Weights(app);
     this.rows = el("tbody");
     this.head = el("tr");
     const button = (name, text, act) => el("button", { type: "button", "data-control": name, onclick: act }, text);
@@ -37,7 +38,7 @@ class Controls {
     this.reset = button("reset", "Reset", () => app.take(app.state.preset));
     this.node = el("div", { class: "controls" },
       el("div", { class: "knobs" }, knob("Target", this.preset), this.grid, this.sd.node, this.spacing.node),
-      el("div", { class: "knobs" }, el("div", { class: "scroll" }, el("table", { class: "parts" }, el("thead", {}, this.head), this.rows)), el("div", { class: "actions" }, this.add, this.reset)));
+      el("div", { class: "knobs" }, el("div", { class: "scroll" }, el("table", { class: "parts" }, el("thead", {}, this.head), this.rows)), el("div", { class: "actions" }, this.add, this.reset), this.weights.node));
   }
 
   show(data, state, dimension) {
@@ -51,6 +52,7 @@ class Controls {
     this.spacing.show([1, 100, 1], gap, num(gap));
     this.add.disabled = state.parts.length >= data.bounds.parts;
     this.numbers(data.bounds, state.parts, dimension);
+    this.weights.show(state.parts);
   }
 
   segments(data, state) {

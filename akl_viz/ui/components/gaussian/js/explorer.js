@@ -26,6 +26,11 @@ class Explorer {
     this.watch.observe(root);
   }
 
+  // Whether something is being dragged: answers that come meanwhile are older.
+  get held() {
+    return Boolean(this.handles.held || this.controls.weights.held);
+  }
+
   get dimension() {
     return (this.state.parts[0].length - 1) / 2;
   }
@@ -36,7 +41,7 @@ class Explorer {
     // The same answer again, as a rerun of the page sends it: what plays goes on playing.
     if (raw === this.raw) return;
     this.raw = raw;
-    const latest = this.outbox.answered(data.seq) && !this.handles.held;
+    const latest = this.outbox.answered(data.seq) && !this.held;
     if (data.numbers) data.numbers = unpackAll(data.numbers);
     this.data = data;
     if (latest) this.state = structuredClone(data.state);
@@ -52,7 +57,7 @@ class Explorer {
     this.width = this.root.clientWidth || 600;
     const fresh = numbers?.target.mean.length === this.dimension ? numbers : null;
     this.numbers = fresh;
-    if (!this.handles.held) {
+    if (!this.held) {
       this.grid = fresh ? fresh.grid : this.state.grid;
       const students = fresh ? fresh.losses.flatMap((loss) => loss.optima) : [];
       this.top = this.dimension === 1 ? Line.top(this.state.parts, students, this.grid) : 1;
@@ -61,7 +66,7 @@ class Explorer {
     size(this.art, this.view);
     this.back.replaceChildren(...this.view.frame());
     this.drawTarget();
-    this.say.setAttribute("aria-live", this.handles.held ? "off" : "polite");
+    this.say.setAttribute("aria-live", this.held ? "off" : "polite");
     this.named = [];
     this.say.replaceChildren(...(fresh ? verdicts(fresh) : [el("p", { class: "hint" }, this.data.problem || "Loading the mathematics…")]));
     this.dashed.replaceChildren(...(fresh ? fresh.losses.flatMap((loss) => this.optima(loss)) : []));
@@ -71,7 +76,9 @@ class Explorer {
   }
 
   viewOf(width, height) {
-    return this.dimension === 1 ? new Line(width, height, this.grid, this.top) : new Plane(width, height);
+    if (this.dimension === 1) return new Line(width, height, this.grid, this.top);
+    // The plane is a square: no room is left below a narrow one.
+    return new Plane(width, Math.min(height, width - MARGIN.left - MARGIN.right + MARGIN.top + MARGIN.bottom));
   }
 
   drawTarget() {
@@ -84,10 +91,11 @@ class Explorer {
 
   optima(loss) {
     return loss.optima.flatMap((one, rank) => {
-      const covariance = one.covariance.flat(), [x, y] = this.free(...this.view.label(one.mean, covariance));
+      const covariance = one.covariance.flat(), peak = this.view.label(one.mean, covariance), [x, y] = this.free(...peak);
       const text = `${SHORT[loss.key]} ${rank + 1}`;
-      return [svg("path", { class: `optimum ${loss.key}${one.best ? " best" : ""}`, d: this.view.student(one.mean, covariance), "data-optimum": `${loss.key}.${rank}` }),
-        svg("text", { class: `name ${loss.key}`, x, y, "text-anchor": "middle" }, text)];
+      return [svg("line", { class: `lead ${loss.key}`, x1: peak[0], y1: peak[1] + 6, x2: x, y2: y + 4 }), svg("circle", { class: `peak ${loss.key}`, cx: peak[0], cy: peak[1] + 6, r: 3 }),
+        svg("path", { class: `optimum ${loss.key}${one.best ? " best" : ""}`, d: this.view.student(one.mean, covariance), "data-optimum": `${loss.key}.${rank}` }),
+        svg("text", { class: `name ${loss.key}`, x, y, "text-anchor": "middle" }, svg("tspan", { class: "namedot" }, "● "), text)];
     });
   }
 
@@ -103,8 +111,9 @@ class Explorer {
 
   legend() {
     const item = (kind, text) => el("span", { class: "item" }, el("i", { class: `mark ${kind}` }), text);
-    const what = this.dimension === 1 ? "" : " (ellipse: one sd)";
-    this.key.replaceChildren(item("targetmark", "target, T"), item("fitmark forward_kl", `optima of KL(T‖S), by rank${what}`), item("fitmark reverse_kl", `optima of KL(S‖T), by rank${what}`),
+    const flat = this.dimension === 1, what = flat ? "" : " (ellipse: one sd)";
+    const levels = flat ? "" : `: lines at ${LEVELS.map((level) => 100 * level).join(", ")} % of its highest density`;
+    this.key.replaceChildren(item("targetmark", `target, T${levels}`), item("fitmark forward_kl", `optima of KL(T‖S), by rank${what}`), item("fitmark reverse_kl", `optima of KL(S‖T), by rank${what}`),
       el("span", { class: "item" }, "Drag a circle (mean) or a square (sd), or focus one and use the arrow keys; shift: larger steps."));
   }
 
@@ -151,7 +160,19 @@ class Explorer {
 
   take(preset) {
     const [, , parts] = this.data.presets.find(([key]) => key === preset);
-    this.change({ preset, parts: structuredClone(parts), grid: parts[0].length === 5 ? "wide" : this.state.grid });
+    // The plane has the wide grid alone; who comes from there did not choose it.
+    const grid = parts[0].length === 5 ? "wide" : this.dimension === 2 ? "paper" : this.state.grid;
+    this.change({ preset, parts: structuredClone(parts), grid });
+  }
+
+  setWeights(i, first, second, settled) {
+    const [low, high] = this.data.bounds.weight;
+    [first, second].forEach((weight, k) => {
+      const part = [...this.state.parts[i + k]];
+      part[part.length - 1] = Math.min(high, Math.max(low, Number(weight.toFixed(3))));
+      this.state.parts[i + k] = part;
+    });
+    this.changed(settled);
   }
 
   spread(sd, settled) {
@@ -168,8 +189,14 @@ class Explorer {
   }
 
   add() {
-    const first = this.state.parts[0], d = this.dimension;
-    this.change({ parts: [...this.state.parts, first.map((value, k) => (k < d ? 50 : value))] });
+    const first = this.state.parts[0], d = this.dimension, { mean: [low, high] } = this.data.bounds;
+    // In the middle of the widest gap, so that no two parts lie on each other.
+    const between = Array.from({ length: d }, (_, k) => {
+      const at = [low, ...this.state.parts.map((part) => part[k]), high].sort((a, b) => a - b);
+      const gaps = at.slice(1).map((end, n) => [end - at[n], (end + at[n]) / 2]);
+      return gaps.reduce((best, gap) => (gap[0] > best[0] ? gap : best))[1];
+    });
+    this.change({ parts: [...this.state.parts, first.map((value, k) => (k < d ? Number(between[k].toFixed(1)) : value))] });
   }
 
   remove(i) {

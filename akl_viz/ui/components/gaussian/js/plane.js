@@ -48,7 +48,7 @@ class Plane {
       ...ticks.flatMap((tick) => [
         svg("text", { class: "tick", x: this.x(tick), y: base + 15, "text-anchor": "middle" }, tick),
         svg("text", { class: "tick", x: this.left - 5, y: this.y(tick) + 4, "text-anchor": "end" }, tick)]),
-      svg("text", { class: "tick", x: (this.left + right) / 2, y: this.height - 4, "text-anchor": "middle" }, "x"),
+      svg("text", { class: "tick", x: (this.left + right) / 2, y: base + 31, "text-anchor": "middle" }, "x"),
       svg("text", { class: "tick", x: this.left - 18, y: 12 }, "y"),
     ];
   }
