@@ -25,4 +25,5 @@ def layout(theme: Theme) -> dict[str, Any]:
         "xaxis": axis,
         "yaxis": axis,
         "showlegend": False,
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.MUTED[theme], "activecolor": colours.INK[theme]},
     }

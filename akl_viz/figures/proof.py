@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import plotly.graph_objects as go
 from akl_viz.figures import theme as colours
 from akl_viz.figures.layout import layout
 from akl_viz.figures.theme import Theme
+from akl_viz.metrics import loss_name
 
 MARKS = {"forward_kl": "circle", "reverse_kl": "square", "akl": "diamond", "mixed_kl": "triangle-up"}
 DASHES = {"forward_kl": "solid", "reverse_kl": "dash", "akl": "dot", "mixed_kl": "dashdot"}
@@ -72,7 +74,7 @@ def plateau_figure(
             mode="lines",
             line=_line(loss, theme),
             customdata=steps,
-            hovertemplate="step %{customdata}: %{y:.4f}<extra>" + loss + "</extra>",
+            hovertemplate="step %{customdata}: %{y:.4f}<extra>" + loss_name(loss) + "</extra>",
         )
     figure.add_hline(
         y=threshold,
@@ -111,7 +113,7 @@ def depth_figure(
             line=_line(loss, theme),
             marker={"size": 7, "symbol": ["triangle-up-open" if one is None else MARKS[loss] for one in steps]},
             customdata=[f"more than {limit:,}" if one is None else f"{one:,}" for one in steps],
-            hovertemplate="depth %{x}: %{customdata} steps<extra>" + loss + "</extra>",
+            hovertemplate="depth %{x}: %{customdata} steps<extra>" + loss_name(loss) + "</extra>",
         )
     figure.add_vline(x=chosen, line={"color": colours.MUTED[theme], "dash": "dot", "width": 1})
     if any(None in steps for steps in reached.values()):
@@ -146,7 +148,8 @@ def key_html(losses: Sequence[str], theme: Theme) -> str:
     """The legend of the plateau: colour and dash of every loss."""
     items = [
         '<span style="display:inline-flex;align-items:center;gap:8px"><span style="display:inline-block;width:36px;'
-        f'height:3px;print-color-adjust:exact;background:{_stroke(loss, theme)}"></span>{loss}</span>'
+        f'height:3px;print-color-adjust:exact;background:{_stroke(loss, theme)}"></span>'
+        f"{html.escape(loss_name(loss))}</span>"
         for loss in losses
     ]
     return f'<div style="display:flex;flex-wrap:wrap;gap:4px 22px">{"".join(items)}</div>'

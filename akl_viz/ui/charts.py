@@ -21,15 +21,22 @@ _HEIGHT = 450
 """Pixels of a figure that names no height of its own."""
 
 
-def chart(figure: Any, *, key: str, alt: str, config: dict[str, Any]) -> None:
-    """Draw a figure in its own colours; on a session's first page, leave its room.
+def chart(figure: Any, *, key: str, alt: str, file: str) -> None:
+    """Draw a figure in its own colours, with a button that saves it; on a session's first page, leave its room.
+
+    Plotly's other buttons would lie over the figure, on a phone always: a drag zooms, a double click zooms back.
 
     Args:
         figure: a plotly figure.
         key: of the element.
         alt: what it shows, in words.
-        config: of plotly.
+        file: name of the saved picture.
     """
+    config = {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"filename": file, "format": "svg"},
+    }
     if st.session_state.get(_TAKEN):
         st.plotly_chart(figure, theme=None, key=key, alt=alt, config=config)
     else:

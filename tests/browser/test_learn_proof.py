@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 
 import pytest
@@ -109,6 +110,44 @@ def test_arrow_keys_move_a_handle_and_the_address_keeps_it(app, open_page):
     again = opened(open_page, app, "?" + page.url.partition("?")[2], fresh=True)
     assert handle(again, "start").get_attribute("aria-label") == handle(page, "start").get_attribute("aria-label")
     assert shown(again, "reverse_kl.tvd") == shown(page, "reverse_kl.tvd")
+
+
+def test_the_last_block_follows_the_teacher_it_shares_with_the_triangle(app, open_page):
+    page = opened(open_page, app, "?target=three")
+    told = page.get_by_text("as the logit error shrinks from 4 to 0.01")
+    before = told.inner_text()
+    dragged(page, "teacher", (60, -60))
+    page.wait_for_function("text => !document.body.innerText.includes(text)", arg=before, timeout=PATIENCE_MS)
+    settled(page)
+    (words,) = commands(page, 3)
+    document = json.loads(printed(words))
+    assert f"goes from {document['cosine'][0]:.3f} to {document['cosine'][-1]:.6f}" in told.inner_text()
+
+
+def test_the_address_holds_the_arrows_and_the_step(app, open_page):
+    page = opened(open_page, app)
+    page.locator(".simplex [data-choice='akl']").click()
+    page.wait_for_url("**arrows=akl*", timeout=PATIENCE_MS)
+    step = page.get_by_role("slider", name="Step")
+    step.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**step=6*", timeout=PATIENCE_MS)
+    again = opened(open_page, app, "?arrows=akl&step=6", fresh=True)
+    assert again.get_by_role("slider", name="Step").input_value() == "6"
+    assert again.locator(".simplex [data-choice='akl']").get_attribute("aria-pressed") == "true"
+    for field in ("akl.tvd", "forward_kl.tvd"):
+        assert shown(again, field) == shown(page, field)
+
+
+def test_outside_the_triangle_a_handle_stays_at_the_nearest_place(app, open_page):
+    page = opened(open_page, app)
+    box = page.locator(".simplex svg.plane").bounding_box()
+    # Far below the side from t1 to t2, a quarter of the way along: no mass on t3, the rest as the place has it.
+    at = handle(page, "teacher").locator(".dot").bounding_box()
+    dragged(page, "teacher", (box["x"] + 0.29 * box["width"] - at["x"], box["y"] + box["height"] + 20 - at["y"]))
+    first, second, third = map(float, re.findall(r"t\d (\d\.\d+)", handle(page, "teacher").get_attribute("aria-label")))
+    assert (third, first + second) == pytest.approx((0.001, 0.999), abs=2e-3)
+    assert first == pytest.approx(0.75, abs=0.04)
 
 
 def test_after_another_page_the_first_move_counts(app, open_page):

@@ -19,7 +19,7 @@ def app():
 
     def drawn():
         st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-        charts.chart(go.Figure(layout={"height": 260}), key="one", alt="nothing", config={})
+        charts.chart(go.Figure(layout={"height": 260}), key="one", alt="nothing", file="one")
         st.text("first result")
         charts.head_start("drawn")
         st.text("below")

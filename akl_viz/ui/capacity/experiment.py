@@ -68,19 +68,15 @@ def _figures(result: LowRankResult) -> None:
     gap, *others = pictures(result, scheme, every)
     st.html(key_html(result.config.losses, scheme))
     st.markdown(f"**{GAP.title}**: {GAP.axis}")
-    charts.chart(gap, key="capacity.gap", alt=_alt(GAP), config=_config(GAP))
+    charts.chart(gap, key="capacity.gap", alt=_alt(GAP), file=f"capacity-{GAP.field}")
     places = [place for start in range(0, len(PANELS), 3) for place in st.columns(3)]
     for place, panel, figure in zip(places, PANELS, others, strict=True):
         with place:
-            charts.chart(figure, key=f"capacity.{panel.field}", alt=_alt(panel), config=_config(panel))
+            charts.chart(figure, key=f"capacity.{panel.field}", alt=_alt(panel), file=f"capacity-{panel.field}")
 
 
 def _alt(panel: Panel) -> str:
     return f"{panel.title} against the student's rank, one line per loss; {panel.axis}. The numbers are in the CSV."
-
-
-def _config(panel: Panel) -> dict[str, object]:
-    return {"displaylogo": False, "toImageButtonOptions": {"filename": f"capacity-{panel.field}", "format": "svg"}}
 
 
 def _headline(result: LowRankResult) -> None:

@@ -100,7 +100,7 @@ def _where_it_turns(state: State) -> None:
                 optima_against_sd(rows, marked, theme()),
                 key=f"gaussian.sweep.{grid}",
                 alt=f"KL(S‖T) of the optima against the sd of both modes, {label}.",
-                config={"displayModeBar": False},
+                file=f"gaussian-sweep-{grid}",
             )
     with folded("Commands of these charts", "gaussian.sweep.command") as opened:
         if opened:

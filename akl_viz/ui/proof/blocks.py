@@ -17,13 +17,15 @@ from akl_viz.figures.proof import (
     phi_figure,
     plateau_figure,
 )
+from akl_viz.metrics import loss_name
 from akl_viz.ui import charts
 from akl_viz.ui.components.proof import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.proof import numbers, tables, words
 from akl_viz.ui.proof import state as chosen
-from akl_viz.ui.proof.controls import SIMPLEX, current, key, publish, take_handles
+from akl_viz.ui.proof.controls import LATE, SIMPLEX, current, key, moving, publish, take_handles
 from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, TEACHERS
+from akl_viz.ui.remark import remark
 from akl_viz.ui.results import theme
 
 _COMPONENT = st.components.v2.component("akl_simplex", **COMPONENT.parts(), isolate_styles=True)
@@ -59,11 +61,16 @@ def simplex_block() -> None:
     now = current()
     publish()
     found = numbers.simplex(now)
-    data: dict[str, Any] = {"seq": seq, "teacher": list(now.teacher), "start": list(now.start), "losses": list(LOSSES)}
+    data: dict[str, Any] = {"seq": seq, "teacher": list(now.teacher), "start": list(now.start)}
+    data |= {"shown": now.arrows, "step": now.step, "losses": [[loss, loss_name(loss)] for loss in LOSSES]}
     data |= {name: found[name] for name in ("points", "arrows", "paths", "tvd")}
     _COMPONENT(key=SIMPLEX, data=data, default={"view": None}, on_view_change=_nothing)
     _told(words.simplex(found, now))
     _reproduce("simplex", [chosen.simplex_command(now)], lambda: tables.simplex(found))
+    drawn = st.session_state.get(LATE)
+    if now.target == "three" and drawn not in (None, now.teacher) and not moving():
+        # The last block has this teacher too, and blocks run one by one.
+        st.rerun()
 
 
 @st.fragment
@@ -91,21 +98,25 @@ def plateau_block() -> None:
             _chart(figure, f"depth.{optimiser}", f"Steps to the threshold against the depth under {label}.")
     _told(words.plateau(found, now.depth))
     commands = [chosen.plateau_command(now, optimiser) for optimiser in OPTIMISERS]
-    _reproduce("plateau", commands, lambda: tables.plateau(found))
+    note = f"With `--depths {','.join(map(str, DEPTHS))}` it gives the lower charts."
+    _reproduce("plateau", commands, lambda: tables.plateau(found), note)
+    _csv("Curves, CSV", "plateau-curves", lambda: tables.curves(found, now.depth))
 
 
 @st.fragment
 def late_block() -> None:
     """Both KLs near the optimum."""
     st.subheader("4 · Near the end they are one loss", anchor=False)
-    target, seed = st.columns([2, 1])
-    target.segmented_control(
-        "Teacher", list(TEACHERS), required=True, format_func=TEACHERS.__getitem__, **key("target")
-    )
-    seed.number_input(
-        "Seed of the direction", 0, chosen.LAST_SEED, help="The error is one random direction of logits.", **key("seed")
-    )
+    st.segmented_control(
+        "Teacher", list(TEACHERS), required=True, format_func=TEACHERS.__getitem__,
+        help="The paper's long tail of 80 tokens, its two modes over 50, or the teacher of block 2.", **key("target"),
+    )  # fmt: skip
+    st.number_input(
+        "Seed of the direction", 0, chosen.LAST_SEED, help="The error is one random direction of logits.",
+        width=240, **key("seed"),
+    )  # fmt: skip
     now = current()
+    st.session_state[LATE] = now.teacher
     publish()
     found = numbers.late(now)
     left, right = st.columns(2)
@@ -121,8 +132,7 @@ def late_block() -> None:
 
 
 def _chart(figure: Any, name: str, alt: str) -> None:
-    options = {"displaylogo": False, "toImageButtonOptions": {"filename": f"proof-{name}", "format": "svg"}}
-    charts.chart(figure, key=f"proof.chart.{name}", alt=alt, config=options)
+    charts.chart(figure, key=f"proof.chart.{name}", alt=alt, file=f"proof-{name}")
 
 
 def _told(sentences: tuple[str, str]) -> None:
@@ -131,12 +141,18 @@ def _told(sentences: tuple[str, str]) -> None:
     st.markdown(f"**Shows:** {shows}\n\n**Does not show:** {not_shown}")
 
 
-def _reproduce(name: str, commands: Sequence[str], table: Callable[[], pd.DataFrame]) -> None:
+def _reproduce(name: str, commands: Sequence[str], table: Callable[[], pd.DataFrame], note: str = "") -> None:
     with folded("Show the command", f"proof.command.{name}") as opened:
         if opened:
             st.code("\n".join(commands), language="bash", wrap_lines=True)
+            if note:
+                remark(note)
+    _csv("CSV", name, table)
+
+
+def _csv(label: str, name: str, table: Callable[[], pd.DataFrame]) -> None:
     st.download_button(
-        "CSV", lambda: table_csv(table()), f"proof-{name}.csv", "text/csv",
+        label, lambda: table_csv(table()), f"proof-{name}.csv", "text/csv",
         key=f"proof.csv.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip
 

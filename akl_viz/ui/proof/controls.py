@@ -8,11 +8,13 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.ui import moved
-from akl_viz.ui.proof.state import State, Three, from_address, three, to_address, unusable
+from akl_viz.ui.proof.state import LOSSES, STEP, State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
 PREFIX = "proof."
 SIMPLEX = PREFIX + "explorer"
+LATE = PREFIX + "late"
+"""Key of the three-token teacher that the last block was drawn with; None while the page runs whole."""
 _HANDLES = PREFIX + "handles"
 
 
@@ -23,6 +25,7 @@ def key(name: str) -> dict[str, Any]:
 
 def restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
+    st.session_state[LATE] = None
     for name, value in asdict(State()).items():
         st.session_state.setdefault(PREFIX + name, value)
     given = moved.given_of(to_address(State()))
@@ -50,7 +53,7 @@ def publish() -> None:
 
 
 def take_handles() -> int:
-    """Keep where the browser moved the two handles, if it sent anything well formed; returns its message's number."""
+    """Keep what the browser sent of the simplex, if it is well formed; returns its message's number."""
     view = moved.last_sent(SIMPLEX)
     if view is None:
         # The page was left meanwhile: a new component counts from the beginning.
@@ -63,4 +66,15 @@ def take_handles() -> int:
             place: Three | None = three(view.get(name))
             if place is not None:
                 st.session_state[PREFIX + name] = place
+        if view.get("arrows") in LOSSES:
+            st.session_state[PREFIX + "arrows"] = view["arrows"]
+        step = view.get("step")
+        if isinstance(step, int) and not isinstance(step, bool) and STEP.lower <= step <= STEP.upper:
+            st.session_state[PREFIX + "step"] = step
     return seq
+
+
+def moving() -> bool:
+    """Whether a handle is in a hand: what is heavy waits."""
+    view = moved.last_sent(SIMPLEX)
+    return view is not None and view.get("settled") is False

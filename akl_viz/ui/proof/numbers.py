@@ -14,11 +14,10 @@ import streamlit as st
 from akl_viz.models.warm import import_libraries
 from akl_viz.paths import DATA
 from akl_viz.records import FloatArray
-from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, State, Three
+from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, PATH_STEPS, State, Three
 
 STORED = DATA / "toys" / "proof.json"
 """So that the page is filled before torch is imported, and its slider of depths answers at once."""
-PATH_STEPS = 200
 DENSITY = 13
 THRESHOLD, LIMIT = 0.05, 20_000
 """Of the plateau: total variation to get below, most steps."""

@@ -17,15 +17,14 @@ LOSSES = ("forward_kl", "reverse_kl", "akl", "mixed_kl")
 """The losses drawn on the simplex, in their order."""
 OPTIMISERS: dict[str, float] = {"sgd": 1.0, "adam": 0.1}
 """Optimiser -> its learning rate on this page: those of the plateau in PAPER 4.4."""
-TEACHERS: dict[str, str] = {
-    "paper-longtail": "long tail, 80 tokens",
-    "paper-bimodal": "two modes, 50 tokens",
-    "three": "the three tokens above",
-}
-"""Teachers of the last block."""
+TEACHERS: dict[str, str] = {"paper-longtail": "long tail", "paper-bimodal": "two modes", "three": "the three above"}
+"""Teachers of the last block: short names, as all three must fit a phone."""
 DEPTHS = range(1, 21)
+PATH_STEPS = 200
+"""Steps of the paths on the simplex."""
+STEP = Limit("The step", 0, PATH_STEPS)
 EDGE = 0.001
-"""Smallest probability of a token on the simplex: on the edge itself nothing moves."""
+"""Smallest probability of a token on the simplex: a token at 0 stays there."""
 LAST_SEED = 999
 _BETWEEN = "_"
 
@@ -41,6 +40,10 @@ class State:
     teacher: Three = (0.6, 0.3, 0.1)
     start: Three = (0.04, 0.16, 0.8)
     optimiser: str = "sgd"
+    arrows: str = LOSSES[0]
+    """The loss whose flow is drawn."""
+    step: int = 5
+    """Where the students stand on their paths."""
     depth: int = 10
     """How far the logits of the left mode are lowered."""
     target: str = "paper-longtail"
@@ -67,6 +70,8 @@ def to_address(state: State) -> dict[str, str | None]:
         "p": (state.teacher, default.teacher, _BETWEEN.join(f"{one:g}" for one in state.teacher)),
         "q": (state.start, default.start, _BETWEEN.join(f"{one:g}" for one in state.start)),
         "optimiser": (state.optimiser, default.optimiser, state.optimiser),
+        "arrows": (state.arrows, default.arrows, state.arrows),
+        "step": (state.step, default.step, str(state.step)),
         "depth": (state.depth, default.depth, str(state.depth)),
         "target": (state.target, default.target, state.target),
         "seed": (state.seed, default.seed, str(state.seed)),
@@ -143,6 +148,8 @@ _READERS: Readers = {
     "p": ("teacher", _three),
     "q": ("start", _three),
     "optimiser": ("optimiser", word(OPTIMISERS)),
+    "arrows": ("arrows", word(LOSSES)),
+    "step": ("step", STEP.read),
     "depth": ("depth", Limit("The depth", DEPTHS[0], DEPTHS[-1]).read),
     "target": ("target", word(TEACHERS)),
     "seed": ("seed", Limit("The seed", 0, LAST_SEED).read),

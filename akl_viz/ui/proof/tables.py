@@ -37,6 +37,19 @@ def plateau(found: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"steps": "Int64"})
 
 
+def curves(found: dict[str, Any], depth: int) -> pd.DataFrame:
+    """One row per optimiser, loss and drawn step: total variation on the way from this depth."""
+    place = DEPTHS.index(depth)
+    parts = [
+        pd.DataFrame({"step": found[optimiser]["steps"], "tvd": found[optimiser]["curves"][loss][place]}).assign(
+            optimizer=optimiser, lr=lr, loss=loss, depth=depth
+        )
+        for optimiser, lr in OPTIMISERS.items()
+        for loss in LOSSES
+    ]
+    return pd.concat(parts, ignore_index=True)[["optimizer", "lr", "loss", "depth", "step", "tvd"]]
+
+
 def late(found: dict[str, Any]) -> pd.DataFrame:
     """One row per distance."""
     return pd.DataFrame(found)

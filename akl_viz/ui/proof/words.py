@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from akl_viz.ui.proof.numbers import LIMIT, PATH_STEPS, THRESHOLD
-from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, State
+from akl_viz.metrics import loss_name
+from akl_viz.ui.proof.numbers import LIMIT, THRESHOLD
+from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, PATH_STEPS, State
 
 SLOWER = 1.2
 """From this ratio of steps on, KL(S‖T) is called slower than KL(T‖S) under Adam."""
@@ -34,7 +35,7 @@ def phi(found: dict[str, Any], weight: float) -> Two:
 
 def simplex(found: dict[str, Any], state: State) -> Two:
     """Who came within the threshold after how many steps."""
-    parts = [f"{loss} {_steps(found['reached'][loss], PATH_STEPS)}" for loss in LOSSES]
+    parts = [f"{loss_name(loss)} {_steps(found['reached'][loss], PATH_STEPS)}" for loss in LOSSES]
     farthest = max(found["tvd"][loss][-1] for loss in LOSSES)
     return (
         f"under {state.optimiser}, lr {OPTIMISERS[state.optimiser]:g}, total variation fell below {THRESHOLD:g} after: "

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from akl_viz.metrics import loss_name
 from akl_viz.toys import Optimiser, plateau_steps
 from akl_viz.ui.proof import numbers, words
 from akl_viz.ui.proof.state import LOSSES, OPTIMISERS, State
@@ -89,4 +90,4 @@ def test_a_plateau_is_told_of_only_where_kl_rests(depth, rests):
 def test_the_sentence_about_paths_names_every_loss():
     shows, _ = words.simplex(STORED["simplex"], State())
     for loss in LOSSES:
-        assert f"{loss} {STORED['simplex']['reached'][loss]} steps" in shows
+        assert f"{loss_name(loss)} {STORED['simplex']['reached'][loss]} steps" in shows

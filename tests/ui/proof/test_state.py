@@ -22,7 +22,7 @@ from akl_viz.ui.proof.state import (
     unusable,
 )
 
-CHOSEN = State(0.25, (0.2, 0.7, 0.1), (0.5, 0.25, 0.25), "adam", 3, "three", 4)
+CHOSEN = State(0.25, (0.2, 0.7, 0.1), (0.5, 0.25, 0.25), "adam", "akl", 33, 3, "three", 4)
 SAME, DRAWN = 1e-10, 1e-4
 """Relative: the page keeps twelve significant digits, and five of what it only draws."""
 
@@ -41,7 +41,7 @@ def test_an_address_brings_the_view_back(state):
         {"p": "inf_1_1", "q": "-1_1_1"},
         {"p": "nan_1_1", "q": "1_1"},
         {"optimiser": "__class__", "target": "../x", "depth": "99999999"},
-        {"depth": "٣", "seed": "1e9"},
+        {"depth": "٣", "seed": "1e9", "arrows": "tvd", "step": "201"},
     ],
 )
 def test_a_hostile_address_changes_nothing(hostile):

@@ -2,13 +2,13 @@
 
 const PACE = { gap: 60, lost: 4000 };
 const PLAY_MS = 33, STILL_MS = 900;
-const STEP = 6, LEAP = 30, OPENS_AT = 5;
+const STEP = 6, LEAP = 30;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NAMES = { teacher: "teacher p", start: "student's start" };
 
 class Explorer {
   constructor(root, data, send) {
-    Object.assign(this, { root, send, at: null, held: null, shown: data.losses[0] });
+    Object.assign(this, { root, send, held: null });
     this.outbox = new Outbox(this, data.seq, PACE);
     this.build(data);
     this.receive(data);
@@ -21,7 +21,8 @@ class Explorer {
     this.plane = svg("svg", { class: "plane", viewBox: `0 0 ${SIDE + 2 * MARGIN} ${HIGH + 2 * MARGIN}`, role: "group",
       "aria-label": "Simplex of three tokens" }, ...frame(), this.under, this.over, this.handles.start, this.handles.teacher);
     this.choice = el("div", { class: "bar" });
-    this.range = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Step", oninput: () => { this.pause(); this.at = Number(this.range.value); this.drawStep(); } });
+    this.range = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Step", oninput: () => { this.pause(); this.scrubbed = true; this.go(Number(this.range.value)); },
+      onchange: () => { this.scrubbed = false; this.outbox.post(true); } });
     this.button = el("button", { type: "button", onclick: () => this.toggle() }, "Play");
     this.where = el("span", {});
     this.body = el("tbody", {});
@@ -31,13 +32,19 @@ class Explorer {
       el("div", { class: "sides" },
         el("div", { class: "bar" }, this.button, this.range, this.where),
         el("table", {}, el("thead", {}, el("tr", {}, ...heads)), this.body), this.live,
+        el("small", {}, "A corner is all mass on its token; lines at 25, 50 and 75 %."),
         el("small", {}, "Drag the teacher or the start, or focus one and use the arrow keys (with Shift: larger steps). Grey arrows: where gradient descent moves a student under the chosen loss, length by the square root of the speed, one scale for all losses."))));
-    this.choose(data.losses[0]);
   }
 
-  choose(loss) {
-    this.shown = loss;
-    this.choice.replaceChildren(el("span", { class: "name" }, "Arrows of"), segmented("Arrows of", (this.data?.losses || [loss]).map((key) => [key, key]), loss, (key) => { this.choose(key); this.drawField(); this.choice.querySelector(`[data-choice='${key}']`).focus(); }));
+  // Whose flow is drawn.
+  offer() {
+    this.choice.replaceChildren(el("span", { class: "name" }, "Arrows of"), segmented("Arrows of", this.data.losses, this.state.arrows, (key) => {
+      this.state.arrows = key;
+      this.offer();
+      this.drawField();
+      this.outbox.post(true);
+      this.choice.querySelector(`[data-choice='${key}']`).focus();
+    }));
   }
 
   handle(side) {
@@ -52,12 +59,15 @@ class Explorer {
   // An answer: drawn at once; its handles only where nothing newer was done here.
   receive(data) {
     const latest = this.outbox.answered(data.seq) && this.held === null;
+    const focused = this.choice.contains(this.choice.getRootNode().activeElement);
     this.data = data;
-    if (latest || !this.state) this.state = { teacher: [...data.teacher], start: [...data.start] };
-    const last = data.paths[data.losses[0]].length - 1;
-    this.range.max = String(last);
-    this.at = Math.min(this.at ?? OPENS_AT, last);
-    this.choose(data.losses.includes(this.shown) ? this.shown : data.losses[0]);
+    // What plays, or is being scrubbed, goes on.
+    const at = this.player || this.scrubbed ? this.state.step : data.step;
+    if (latest || !this.state) this.state = { teacher: [...data.teacher], start: [...data.start], arrows: data.shown, step: at };
+    this.last = data.paths[data.losses[0][0]].length - 1;
+    this.range.max = String(this.last);
+    this.offer();
+    if (focused) this.choice.querySelector("[aria-pressed='true']").focus({ preventScroll: true });
     this.drawField();
     this.drawStep();
     this.outbox.drawn();
@@ -67,17 +77,17 @@ class Explorer {
 
   drawField() {
     const { data } = this;
-    this.under.replaceChildren(arrows(data.points, data.arrows[this.shown], fastestOf(data.arrows)), ...data.losses.map((loss) => pathOf(loss, data.paths[loss])));
+    this.under.replaceChildren(arrows(data.points, data.arrows[this.state.arrows], fastestOf(data.arrows)), ...data.losses.map(([loss]) => pathOf(loss, data.paths[loss])));
   }
 
   drawStep() {
-    const { data, at, state } = this;
+    const { data, state } = this, at = Math.min(state.step, this.last);
     this.range.value = String(at);
     this.range.setAttribute("aria-valuetext", `step ${at}`);
     this.where.textContent = `step ${at}`;
-    this.over.replaceChildren(...data.losses.map((loss) => markOf(loss, data.paths[loss][at])));
-    this.body.replaceChildren(...data.losses.map((loss) => el("tr", { "data-loss": loss },
-      el("th", { scope: "row" }, el("span", { class: "loss" }, glyph(loss), loss)),
+    this.over.replaceChildren(...data.losses.map(([loss]) => markOf(loss, data.paths[loss][at])));
+    this.body.replaceChildren(...data.losses.map(([loss, name]) => el("tr", { "data-loss": loss },
+      el("th", { scope: "row" }, el("span", { class: "loss" }, glyph(loss), name)),
       ...data.paths[loss][at].map((share, token) => el("td", {}, field(`${loss}.${token}`, share, share.toFixed(4)))),
       el("td", {}, field(`${loss}.tvd`, data.tvd[loss][at])))));
     for (const [side, node] of Object.entries(this.handles)) {
@@ -89,7 +99,13 @@ class Explorer {
     for (const group of [this.under, this.over]) group.classList.toggle("stale", stale);
   }
 
+  go(step) {
+    this.state.step = step;
+    this.drawStep();
+  }
+
   grab(event, side) {
+    if (event.button !== 0) return;
     event.preventDefault();
     this.handles[side].setPointerCapture(event.pointerId);
     this.handles[side].focus();
@@ -124,25 +140,23 @@ class Explorer {
   }
 
   toggle() {
-    if (this.player) return this.pause();
-    const last = Number(this.range.max);
-    if (this.at >= last) this.at = 0;
+    if (this.player) { this.rest(); return undefined; }
+    const { last } = this;
+    if (this.state.step >= last) this.go(0);
     this.button.textContent = "Pause";
-    const began = performance.now() - this.at * PLAY_MS;
+    const began = performance.now() - this.state.step * PLAY_MS;
     if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
       // Without motion: one still picture after the other, at steps that double.
       this.leaps = setInterval(() => {
-        this.at = Math.min(last, Math.max(1, 2 * this.at));
-        this.drawStep();
-        if (this.at >= last) this.pause();
+        this.go(Math.min(last, Math.max(1, 2 * this.state.step)));
+        if (this.state.step >= last) this.rest();
       }, STILL_MS);
       this.player = -1;
       return undefined;
     }
     const tick = (now) => {
-      this.at = Math.max(0, Math.min(last, Math.floor((now - began) / PLAY_MS)));
-      this.drawStep();
-      if (this.at >= last) this.pause();
+      this.go(Math.max(0, Math.min(last, Math.floor((now - began) / PLAY_MS))));
+      if (this.state.step >= last) this.rest();
       else this.player = requestAnimationFrame(tick);
     };
     this.player = requestAnimationFrame(tick);
@@ -154,6 +168,12 @@ class Explorer {
     clearInterval(this.leaps);
     this.player = null;
     this.button.textContent = "Play";
+  }
+
+  // Where it stops goes into the address.
+  rest() {
+    this.pause();
+    this.outbox.post(true);
   }
 
   stop() {

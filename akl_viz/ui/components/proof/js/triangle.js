@@ -10,14 +10,24 @@ const SHAPES = { forward_kl: "M0-5.5A5.5 5.5 0 1 0 0 5.5A5.5 5.5 0 1 0 0-5.5Z", 
 const placed = (p) => [0, 1].map((axis) => p.reduce((sum, share, token) => sum + share * CORNERS[token][axis], 0));
 const colour = (loss) => `var(--akl-loss-${loss}, var(--akl-muted))`;
 
-// A place on the screen as probabilities: at least EDGE each, at four digits, summing to 1.
+// A place on the screen as probabilities, at four digits: the nearest place of the triangle, EDGE off its sides.
 function shares([x, y]) {
   const top = (MARGIN + HIGH - y) / HIGH;
   const right = (x - MARGIN) / SIDE - top / 2;
-  const kept = [1 - top - right, right, top].map((share) => Math.max(EDGE, share));
-  const total = kept[0] + kept[1] + kept[2];
-  const [a, b] = kept.map((share) => Math.round(1e4 * share / total) / 1e4);
+  const [a, b] = nearest([1 - top - right, right, top]).map((share) => Math.round(1e4 * share) / 1e4);
   return [a, b, Math.round(1e4 * (1 - a - b)) / 1e4];
+}
+
+// The Euclidean projection onto the shares of at least EDGE: the largest are lowered alike until they sum to 1.
+function nearest(place) {
+  const free = place.map((share) => share - EDGE), room = 1 - 3 * EDGE;
+  const falling = [...free].sort((a, b) => b - a);
+  let sum = 0, lowered = 0;
+  falling.forEach((share, k) => {
+    sum += share;
+    if (share > (sum - room) / (k + 1)) lowered = (sum - room) / (k + 1);
+  });
+  return free.map((share) => Math.max(0, share - lowered) + EDGE);
 }
 
 function frame() {
@@ -36,7 +46,6 @@ function frame() {
   const anchors = [["start", -30, 30], ["end", 30, 30], ["middle", 0, -14]];
   CORNERS.forEach(([x, y], token) => parts.push(
     svg("text", { x: x + anchors[token][1], y: y + anchors[token][2], "text-anchor": anchors[token][0], class: "corner" }, `t${token + 1}`)));
-  parts.push(svg("text", { x: MARGIN + SIDE / 2, y: MARGIN + HIGH + 30, "text-anchor": "middle", class: "tick" }, "a corner is all mass on its token; lines at 25, 50 and 75 %"));
   return parts;
 }
 
