@@ -1,7 +1,19 @@
-"""`python -m akl_viz` is the command `akl-viz`."""
+"""The command `akl-viz`, also `python -m akl_viz`."""
+
+from __future__ import annotations
 
 import sys
 
-from akl_viz.cli import main
 
-sys.exit(main())
+def run() -> int:
+    """Run the command line; return its exit code. Ctrl-C counts from the first import on."""
+    try:
+        from akl_viz.cli import main
+
+        return main()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(run())

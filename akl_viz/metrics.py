@@ -170,7 +170,7 @@ _ROWS = (
 
 METRICS: dict[str, Metric] = {row.key: row for row in _ROWS}
 DEFAULT_METRIC = "probability_difference"
-_VARIANTS = {"akl:direction=reversed": "reversed AKL"}
+_VARIANTS = {"akl:direction=reversed": "reversed AKL", "mixed_kl": "mixed KL"}
 
 
 def loss_name(loss: str) -> str:

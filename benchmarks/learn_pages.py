@@ -3,7 +3,7 @@
 The server is warm, as it is for everybody but its first visitor. "Opened" is a link from elsewhere, in a browser that
 has the app's files but no session; "from the overview" is a click in the navigation. Streamlit's own share is measured
 beside it: the heading of the page, which needs no result. All is measured inside the page: from the navigation, the
-click or the key to the frame that shows what was waited for.
+click or the key to the frame that shows what was waited for. The animation is timed from frame to frame while it plays.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from benchmarks.record import Result, finish, record
 FIRST_BAR_MS, CHANGE_BAR_MS, DRAG_BAR_MS = 1_000.0, 500.0, 300.0
 OPENINGS, QUICK_OPENINGS = 7, 2
 CHANGES, QUICK_CHANGES = 30, 6
+FRAMES, QUICK_FRAMES = 600, 120
+FRAME_BAR_MS = 17.0
+"""Sixty frames a second, as browsers draw at most on an ordinary screen."""
 REST_S = 0.4
 """Between two changes: the page's script has run by then."""
 SETTLES_S = 3.0
@@ -97,6 +100,18 @@ WATCH = """
 """
 """From Enter in a field to the frame in which another number stands in the table."""
 
+FRAME_BY_FRAME = """
+async (root, count) => {
+  const times = [], steps = [];
+  for (let k = 0; k < count; k++) {
+    times.push(await new Promise(requestAnimationFrame));
+    steps.push(Number(root.dataset.step));
+  }
+  return [times.slice(1).map((time, k) => time - times[k]), steps];
+}
+"""
+"""Milliseconds from frame to frame, and the step that stands in each."""
+
 
 def opened(context: BrowserContext, address: str, filled: str) -> tuple[float, float, Page]:
     """Milliseconds to the heading and to the first result, and the page."""
@@ -170,6 +185,17 @@ def by_enter(page: Page, change: Change, turn: int) -> float:
     return float(page.evaluate("() => window.akl_answer"))
 
 
+def animation(context: BrowserContext, address: str, count: int) -> Result:
+    """Milliseconds from frame to frame while the animation of learn/discrete plays at its usual speed."""
+    page = opened(context, f"{address}/discrete", PAGES["discrete"].filled)[2]
+    time.sleep(SETTLES_S)
+    page.get_by_role("button", name="Play").click()
+    intervals, steps = page.locator(".discrete").first.evaluate(FRAME_BY_FRAME, count)
+    page.close()
+    drawn = f"{len(set(steps))} steps drawn in {sum(intervals) / 1000:.1f} s"
+    return Result.of("animation of learn/discrete, frame to frame", intervals, "ms", bar=FRAME_BAR_MS, note=drawn)
+
+
 def run(*, quick: bool = False) -> bool:
     """Measure, print and record; returns whether every bar is met."""
     with fresh_browser() as (context, browser), server() as app:
@@ -182,6 +208,7 @@ def run(*, quick: bool = False) -> bool:
         for name, change in CHANGED.items():
             times = answers(context, app.address, change, QUICK_CHANGES if quick else CHANGES)
             results.append(Result.of(f"{name} changed to its numbers", times, "ms", bar=change.bar))
+        results.append(animation(context, app.address, QUICK_FRAMES if quick else FRAMES))
     return record("learn_pages", results, quick=quick, browser=browser)
 
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from akl_viz import __version__
 from akl_viz.cli import app, distill, divergence, inspect, models, toy
-from akl_viz.cli.command import Command
+from akl_viz.cli.command import Command, discard, flush
 from akl_viz.errors import AklVizError
 
 COMMANDS: tuple[Command, ...] = (
@@ -59,13 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8")
     try:
         arguments.run(arguments)
-        sys.stdout.flush()
+        flush()
     except AklVizError as error:
         sys.stderr.write(f"akl-viz: {' '.join(str(error).split())}\n")
         return USER_MISTAKE
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has left; what is still buffered must not be written again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard()
     return 0

@@ -13,6 +13,8 @@ from akl_viz.errors import InvalidInput
 def check_folders(*targets: Path | None) -> None:
     """Raise InvalidInput for the first file whose folder is not there, before anything is computed for it."""
     for target in targets:
+        if target is not None and target.is_dir():
+            raise InvalidInput(f"{target.absolute()} is a folder: name a file in it.")
         if target is not None and not target.absolute().parent.is_dir():
             raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
 

@@ -17,6 +17,7 @@ def points_of(text: str, option: str) -> tuple[tuple[float, ...], ...]:
 
 def _number(text: str, option: str) -> float:
     try:
-        return float(text)
+        # Python takes 1_0 and digits of other scripts as well; who types them means something else.
+        return float(text if text.isascii() and "_" not in text else "")
     except ValueError as error:
         raise InvalidInput(f"{option} holds {text.strip()!r}, which is no number: put commas between them.") from error

@@ -106,9 +106,9 @@ class Target:
 TARGETS: dict[str, Target] = {
     target.key: target
     for target in (
-        Target("paper-longtail", "Long tail (paper, FR_compare)", 80, paper_longtail, (0.0, 1.25)),
-        Target("paper-bimodal", "Two modes (paper, FR_KL N2)", 50, paper_bimodal, (0.0, 2.0)),
-        Target("paper-broad", "One broad mode (paper, FR_KL N3)", 50, paper_broad, (0.0, 2.0)),
+        Target("paper-longtail", "Long tail (FR_compare)", 80, paper_longtail, (0.0, 1.25)),
+        Target("paper-bimodal", "Two modes (FR_KL N2)", 50, paper_bimodal, (0.0, 2.0)),
+        Target("paper-broad", "One broad mode (FR_KL N3)", 50, paper_broad, (0.0, 2.0)),
         Target("zipf", "Zipf, a warmed-up student", ZIPF_TOKENS, zipf),
     )
 }

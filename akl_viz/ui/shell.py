@@ -66,7 +66,7 @@ def _run_again_on_the_next_server() -> None:
 
 def lead(row: PageRow) -> None:
     """The page's title and the one question it answers."""
-    st.title(row.title)
+    st.title(row.title, anchor=False)
     st.markdown(f":gray[{row.question}]")
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_the_version_is_the_packages(run):
 
 def test_the_console_script_is_this_command():
     script = {entry.name: entry.value for entry in importlib.metadata.entry_points(group="console_scripts")}
-    assert script["akl-viz"] == "akl_viz.cli:main"
+    assert script["akl-viz"] == "akl_viz.__main__:run"
 
 
 @pytest.fixture
@@ -85,6 +86,29 @@ def test_the_bundled_models_are_a_teacher_and_its_students_in_order_of_step(run)
     assert {row["step"] for row in rows if row["loss"] == "akl"} == {20, 80, 400}
     assert {row["loss"] for row in rows[1:]} == {None, "forward_kl", "reverse_kl", "mixed_kl", "akl"}
     assert all((DATA / "checkpoints" / row["reference"].removeprefix("bundled:")).is_dir() for row in rows)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_output_that_cannot_be_written_is_one_sentence():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "akl_viz", "toy", "plateau", "--depths", "5", "--limit", "300", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "akl-viz: the output cannot be written (No space left on device)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_an_interrupt_during_the_imports_ends_with_130():
+    program = (
+        "import sys, types, importlib.abc; from akl_viz.__main__ import run\n"
+        "class Stop(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'akl_viz.cli': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Stop()); sys.exit(run())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_an_interrupt_ends_with_130(run, monkeypatch):

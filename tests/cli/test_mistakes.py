@@ -94,7 +94,7 @@ def test_an_output_folder_that_is_missing_is_named_before_any_work(run, pair, tm
 
 @pytest.mark.parametrize("option", ["--csv", "--parquet"])
 def test_an_output_that_is_a_folder_cannot_be_written(run, pair, tmp_path, option):
-    assert f"{tmp_path} cannot be written" in one_line(run("inspect", *pair, *TEXT, option, tmp_path))
+    assert f"{tmp_path} is a folder: name a file in it." in one_line(run("inspect", *pair, *TEXT, option, tmp_path))
 
 
 @pytest.mark.parametrize(

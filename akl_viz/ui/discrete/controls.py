@@ -25,8 +25,8 @@ _PRESET_LABELS = {key: target.label for key, target in TARGETS.items()} | {chose
 _START_LABELS = {
     "uniform": "logits from U(0, 1)",
     "zeros": "uniform student",
-    "warm": "warmed up: teacher's logits + noise",
-    "missing-mode": "teacher without a mode",
+    "warm": "warmed up",
+    "missing-mode": "without a mode",
 }
 _TAIL_LABELS = {"rest": "1 − μ", "far": "far region", "bottom": "bottom k"}
 _FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom", "share")
@@ -76,7 +76,11 @@ def publish(now: Choices) -> None:
 def _run() -> None:
     """How a run starts and how long it is."""
     columns = st.columns(5)
-    columns[0].selectbox("Student's start", STARTS, format_func=_START_LABELS.__getitem__, **_key("start"))
+    columns[0].selectbox(
+        "Student's start", STARTS, format_func=_START_LABELS.__getitem__,
+        help="*Warmed up*: the teacher's logits plus noise. *Without a mode*: the teacher, its first half lowered.",
+        **_key("start"),
+    )  # fmt: skip
     start = st.session_state[PREFIX + "start"]
     columns[1].number_input(
         "Noise of the start", step=0.25, help="Standard deviation, in logits.",
@@ -126,7 +130,10 @@ def _regions() -> None:
     tail = st.session_state[PREFIX + "tail"]
     if tail == "far":
         columns[3].number_input(
-            "First far token", step=1, help="0: 57.5 % of the way, the notebook's inset.", **_key("far_from")
+            "First far token",
+            step=1,
+            help="Counted in tokens from 0; 0 stands for 57.5 % of the way, the notebook's inset.",
+            **_key("far_from"),
         )
     elif tail == "bottom":
         columns[3].number_input("k", step=1, **_key("bottom"))

@@ -16,7 +16,7 @@ from akl_viz.ui.discrete import look
 from akl_viz.ui.discrete.choices import Choices
 from akl_viz.ui.discrete.controls import choices, publish
 from akl_viz.ui.discrete.look import Look
-from akl_viz.ui.discrete.payload import payload
+from akl_viz.ui.discrete.payload import overlap_words, payload
 from akl_viz.ui.discrete.results import GAPS, Result
 from akl_viz.ui.discrete.waiting import result_for
 from akl_viz.ui.folded import folded
@@ -69,6 +69,9 @@ def _animation(result: Result) -> None:
 def _findings(result: Result) -> None:
     """What happened, counted."""
     config = result.runs.config
+    overlap = overlap_words(result.runs)
+    if overlap:
+        st.warning(overlap, icon=":material/join_inner:")
     if not result.counts:
         remark("Choose a second loss, and who was first is counted here.")
         return
@@ -138,7 +141,8 @@ def command(config: DiscreteConfig, share: float) -> str:
 def summary(config: DiscreteConfig) -> str:
     """The experiment in a few words."""
     seeds = f"{config.seeds} seeds" if config.seeds > 1 else "one seed"
-    return f"{config.preset}, {', '.join(config.losses)}, {config.optimisers[0].label}, {config.steps:,} steps, {seeds}"
+    steps = f"{config.steps:,} step{'s' * (config.steps != 1)}"
+    return f"{config.preset}, {', '.join(config.losses)}, {config.optimisers[0].label}, {steps}, {seeds}"
 
 
 def _csv(runs: DiscreteRuns) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.loss_spec import LossSpec
 from akl_viz.records import FloatArray
-from akl_viz.toys import TARGETS, DiscreteConfig
+from akl_viz.toys import TARGETS, DiscreteConfig, DiscreteRuns
 from akl_viz.toys.settings import far_from
 from akl_viz.ui.components.payload import pack
 from akl_viz.ui.discrete.look import Look
@@ -84,6 +84,18 @@ def tail_words(config: DiscreteConfig, tokens: int) -> str:
     if config.tail == "bottom":
         return f"the teacher's {config.bottom} least likely tokens"
     return "all tokens but the head"
+
+
+def overlap_words(runs: DiscreteRuns) -> str:
+    """That what was chosen as the tail holds tokens of the head; empty where it does not."""
+    both = runs.in_head & runs.in_tail
+    if not both.any():
+        return ""
+    return (
+        f"The tail chosen here holds {int(both.sum())} of the {int(runs.in_head.sum())} tokens of the head, "
+        f"{float(runs.teacher[both].sum()):.0%} of the teacher's mass: its gap is not that of a tail. The far region "
+        "was made for the long-tailed teacher."
+    )
 
 
 def _bytes(codes: Codes) -> dict[str, str]:

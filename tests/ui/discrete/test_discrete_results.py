@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from akl_viz.errors import InvalidInput
-from akl_viz.toys import FIELDS, run_discrete
+from akl_viz.toys import FIELDS, discrete_config, run_discrete
 from akl_viz.ui.discrete import results
 from akl_viz.ui.discrete.choices import DEFAULT, config_of, defaults
 from akl_viz.ui.discrete.look import Look
-from akl_viz.ui.discrete.payload import SHOWN, payload, tail_words
+from akl_viz.ui.discrete.payload import SHOWN, overlap_words, payload, tail_words
 from akl_viz.ui.discrete.results import DECADES, FULL, Asked, Result, ResultJobs, compute, encoded, stored
 
 PATIENCE = 120.0
@@ -154,6 +154,12 @@ def test_equal_results_give_an_equal_payload():
     result = computed(small())
     assert payload(result, Look(5), 0) == payload(computed(small()), Look(5), 0)
     assert payload(result, Look(5), 0)["ver"] != payload(computed(small(mu=0.6)), Look(5), 0)["ver"]
+
+
+def test_a_tail_that_holds_head_tokens_is_told_about():
+    assert overlap_words(computed(small()).runs) == ""
+    told = overlap_words(run_discrete(discrete_config("paper-bimodal", tail="far", steps=1)))
+    assert told.startswith("The tail chosen here holds 10 of the 12 tokens of the head, 43%")
 
 
 @pytest.mark.parametrize(
