@@ -58,7 +58,10 @@ def test_a_component_assembles_from_all_its_files_and_no_others(name):
 
 
 def test_every_shared_file_is_part_of_a_module_or_a_sheet():
-    scripts, styles = "\n".join(modules().values()), "\n".join([style(), sheet("moment")])
+    scripts, styles = (
+        "\n".join(modules().values()),
+        "\n".join([style(), sheet("moment"), *(component(name).parts()["css"] for name in PACKAGES)]),
+    )
     unused = [path.name for path in (FOLDER / "js").glob("*.js") if path.read_text(encoding="utf-8") not in scripts]
     unused += [path.name for path in (FOLDER / "css").glob("*.css") if path.read_text(encoding="utf-8") not in styles]
     assert unused == []

@@ -4,10 +4,10 @@ from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
     scripts=(
-        *("format", "dom", "packed"),
-        *(f"discrete/{name}" for name in ("scales", "lines", "tip", "stage", "gaps", "player", "readout", "animation")),
+        *("format", "dom", "packed", "scales", "player"),
+        *(f"discrete/{name}" for name in ("lines", "tip", "stage", "gaps", "readout", "animation")),
     ),
-    styles=("discrete/discrete",),
+    styles=("controls", "player", "discrete/discrete"),
     html="discrete/discrete",
     draws="Animation",
 )

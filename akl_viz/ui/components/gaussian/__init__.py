@@ -4,12 +4,12 @@ from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
     scripts=(
-        *("format", "dom", "packed", "outbox", "discrete/scales", "discrete/player"),
+        *("format", "dom", "packed", "outbox", "scales", "player", "knobs"),
         *(
             f"gaussian/{name}"
             for name in ("mixture", "line", "plane", "handles", "weights", "controls", "tables", "explorer")
         ),
     ),
-    styles=("gaussian/gaussian",),
+    styles=("controls", "player", "gaussian/gaussian"),
     html="gaussian/gaussian",
 )

@@ -3,7 +3,7 @@
 from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
-    scripts=("format", "dom", "outbox", "proof/triangle", "proof/explorer"),
-    styles=("proof/simplex",),
+    scripts=("format", "dom", "outbox", "scales", "player", "proof/triangle", "proof/explorer"),
+    styles=("controls", "player", "proof/simplex"),
     html="proof/simplex",
 )

@@ -4,9 +4,9 @@ from akl_viz.ui.components.assets import Component
 
 COMPONENT = Component(
     scripts=(
-        *("format", "dom", "packed", "outbox"),
+        *("format", "dom", "packed", "outbox", "knobs"),
         *(f"small_vocabulary/{name}" for name in ("shares", "bars", "losses", "heads", "controls", "explorer")),
     ),
-    styles=("small_vocabulary/small_vocabulary",),
+    styles=("controls", "small_vocabulary/small_vocabulary"),
     html="small_vocabulary/small_vocabulary",
 )

@@ -3,26 +3,6 @@
 const TITLES = { 1: ["mean", "sd", "weight"], 2: ["mean x", "mean y", "sd x", "sd y", "weight"] };
 const SD_SLIDER = { 1: [2, 20, 0.25], 2: [5, 30, 0.5] };
 
-function knob(text, control, extra) {
-  return el("label", { class: "knob" }, el("span", {}, text), control, extra);
-}
-
-class Slide {
-  constructor(name, text, change) {
-    this.input = el("input", { type: "range", "data-control": name });
-    this.output = el("output", { class: "v" });
-    this.input.addEventListener("input", () => change(Number(this.input.value), false));
-    this.input.addEventListener("change", () => change(Number(this.input.value), true));
-    this.node = knob(text, this.input, this.output);
-  }
-
-  show([low, high, step], value, text) {
-    for (const [name, bound] of [["min", low], ["max", high], ["step", step]]) this.input.setAttribute(name, bound);
-    this.input.value = String(value);
-    this.output.textContent = text;
-  }
-}
-
 class Controls {
   constructor(app) {
     this.app = app;

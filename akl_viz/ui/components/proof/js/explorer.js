@@ -1,7 +1,7 @@
 // Two handles in the triangle. They follow the pointer at once; Python answers with flows and paths.
 
 const PACE = { gap: 60, lost: 4000 };
-const PLAY_MS = 33, STILL_MS = 900;
+const STEPS_A_SECOND = 30;
 const STEP = 6, LEAP = 30;
 const DIRECTIONS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const NAMES = { teacher: "teacher p", start: "student's start" };
@@ -21,16 +21,14 @@ class Explorer {
     this.plane = svg("svg", { class: "plane", viewBox: `0 0 ${SIDE + 2 * MARGIN} ${HIGH + 2 * MARGIN}`, role: "group",
       "aria-label": "Simplex of three tokens" }, ...frame(), this.under, this.over, this.handles.start, this.handles.teacher);
     this.choice = el("div", { class: "bar" });
-    this.range = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Step", oninput: () => { this.pause(); this.scrubbed = true; this.go(Number(this.range.value)); },
-      onchange: () => { this.scrubbed = false; this.outbox.post(true); } });
-    this.button = el("button", { type: "button", onclick: () => this.toggle() }, "Play");
-    this.where = el("span", {});
+    const steps = Array.from(data.paths[data.losses[0][0]], (_, step) => step);
+    this.player = new Player(steps, { frame: data.step, speed: STEPS_A_SECOND }, (step) => this.go(step), () => this.outbox.post(true));
     this.body = el("tbody", {});
     this.live = el("small", { "aria-live": "polite" });
     const heads = ["trained by", "t1", "t2", "t3", "total variation"].map((name) => el("th", { scope: "col" }, name));
     this.root.replaceChildren(this.choice, el("div", { class: "two" }, this.plane,
       el("div", { class: "sides" },
-        el("div", { class: "bar" }, this.button, this.range, this.where),
+        this.player.node,
         el("table", {}, el("thead", {}, el("tr", {}, ...heads)), this.body), this.live,
         el("small", {}, "A corner is all mass on its token; lines at 25, 50 and 75 %."),
         el("small", {}, "Drag the teacher or the start, or focus one and use the arrow keys (with Shift: larger steps). Grey arrows: where gradient descent moves a student under the chosen loss, length by the square root of the speed, one scale for all losses."))));
@@ -61,15 +59,13 @@ class Explorer {
     const latest = this.outbox.answered(data.seq) && this.held === null;
     const focused = this.choice.contains(this.choice.getRootNode().activeElement);
     this.data = data;
-    // What plays, or is being scrubbed, goes on.
-    const at = this.player || this.scrubbed ? this.state.step : data.step;
+    // What plays, or is scrubbed, goes on.
+    const at = this.player.running || this.player.held ? this.state.step : data.step;
     if (latest || !this.state) this.state = { teacher: [...data.teacher], start: [...data.start], arrows: data.shown, step: at };
-    this.last = data.paths[data.losses[0][0]].length - 1;
-    this.range.max = String(this.last);
     this.offer();
     if (focused) this.choice.querySelector("[aria-pressed='true']").focus({ preventScroll: true });
     this.drawField();
-    this.drawStep();
+    this.player.go(this.state.step);
     this.outbox.drawn();
     this.root.dataset.seq = String(data.seq);
     this.outbox.flush();
@@ -81,10 +77,7 @@ class Explorer {
   }
 
   drawStep() {
-    const { data, state } = this, at = Math.min(state.step, this.last);
-    this.range.value = String(at);
-    this.range.setAttribute("aria-valuetext", `step ${at}`);
-    this.where.textContent = `step ${at}`;
+    const { data, state } = this, at = state.step;
     this.over.replaceChildren(...data.losses.map(([loss]) => markOf(loss, data.paths[loss][at])));
     this.body.replaceChildren(...data.losses.map(([loss, name]) => el("tr", { "data-loss": loss },
       el("th", { scope: "row" }, el("span", { class: "loss" }, glyph(loss), name)),
@@ -99,7 +92,9 @@ class Explorer {
     for (const group of [this.under, this.over]) group.classList.toggle("stale", stale);
   }
 
+  // The player came to a step: before the first answer there is nothing to draw.
   go(step) {
+    if (!this.state) return;
     this.state.step = step;
     this.drawStep();
   }
@@ -139,45 +134,8 @@ class Explorer {
     this.outbox.post(this.held === null);
   }
 
-  toggle() {
-    if (this.player) { this.rest(); return undefined; }
-    const { last } = this;
-    if (this.state.step >= last) this.go(0);
-    this.button.textContent = "Pause";
-    const began = performance.now() - this.state.step * PLAY_MS;
-    if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      // Without motion: one still picture after the other, at steps that double.
-      this.leaps = setInterval(() => {
-        this.go(Math.min(last, Math.max(1, 2 * this.state.step)));
-        if (this.state.step >= last) this.rest();
-      }, STILL_MS);
-      this.player = -1;
-      return undefined;
-    }
-    const tick = (now) => {
-      this.go(Math.max(0, Math.min(last, Math.floor((now - began) / PLAY_MS))));
-      if (this.state.step >= last) this.rest();
-      else this.player = requestAnimationFrame(tick);
-    };
-    this.player = requestAnimationFrame(tick);
-    return undefined;
-  }
-
-  pause() {
-    cancelAnimationFrame(this.player);
-    clearInterval(this.leaps);
-    this.player = null;
-    this.button.textContent = "Play";
-  }
-
-  // Where it stops goes into the address.
-  rest() {
-    this.pause();
-    this.outbox.post(true);
-  }
-
   stop() {
     this.outbox.stop();
-    this.pause();
+    this.player.pause();
   }
 }

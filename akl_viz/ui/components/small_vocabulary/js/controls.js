@@ -1,9 +1,5 @@
 // Presets, head rule, temperature, scale and target; the parameters of the chosen divergence; the buttons.
 
-function labelled(text, control, extra) {
-  return el("label", { class: "knob" }, el("span", {}, text), control, extra);
-}
-
 function options(select, pairs, chosen) {
   const key = JSON.stringify(pairs);
   if (select.dataset.key !== key) {
@@ -13,43 +9,25 @@ function options(select, pairs, chosen) {
   select.value = String(chosen);
 }
 
-class Range {
-  constructor(name, text, [lower, upper, step], change) {
-    this.input = el("input", { type: "range", min: lower, max: upper, step, "data-control": name });
-    this.output = el("output", { class: "v", "data-field": name });
-    this.input.addEventListener("input", () => { this.say(Number(this.input.value)); change(Number(this.input.value), false); });
-    this.input.addEventListener("change", () => change(Number(this.input.value), true));
-    this.node = labelled(text, this.input, this.output);
-  }
-
-  say(value) {
-    this.output.textContent = String(value);
-  }
-
-  show(value) {
-    this.input.value = String(value);
-    this.say(value);
-  }
-}
-
 class Controls {
   constructor(app, sizes) {
     this.app = app;
+    this.bounds = { size: [...sizes, 1], mu: [0.05, 0.95, 0.01], temperature: [0.25, 4, 0.05] };
     const pick = (name, change) => el("select", { "data-control": name, onchange: (event) => change(event.target.value) });
     const anew = { teacher: null, student: null, target: null };
     this.preset = pick("preset", (preset) => app.change({ preset, position: null, ...anew }));
     this.position = pick("position", (index) => app.change({ position: Number(index), ...anew }));
     this.target = pick("target", (index) => app.change({ target: Number(index) }));
-    this.size = new Range("size", "Tokens", [...sizes, 1], (size, done) => { if (done) app.change({ size, ...anew }); });
-    this.mu = new Range("mu", "μ, mass of the head", [0.05, 0.95, 0.01], (mu, done) => app.change({ mu }, done, "mu"));
-    this.temperature = new Range("temperature", "Temperature", [0.25, 4, 0.05], (temperature, done) => app.change({ temperature }, done, "temperature"));
+    this.size = new Slide("size", "Tokens", (size, done) => { if (done) app.change({ size, ...anew }); });
+    this.mu = new Slide("mu", "μ, mass of the head", (mu, done) => app.change({ mu }, done, "mu"));
+    this.temperature = new Slide("temperature", "Temperature", (temperature, done) => app.change({ temperature }, done, "temperature"));
     this.boundary = el("span", { class: "knob" });
     this.scale = el("span", { class: "knob" });
-    this.where = labelled("Position", this.position);
-    this.aim = labelled("Target token", this.target);
+    this.where = knob("Position", this.position);
+    this.aim = knob("Target token", this.target);
     this.note = el("p", { class: "hint note" });
     this.node = el("div", { class: "controls" },
-      el("div", { class: "knobs" }, labelled("Start from", this.preset), this.where, this.size.node, this.temperature.node, this.mu.node, this.boundary, this.scale, this.aim),
+      el("div", { class: "knobs" }, knob("Start from", this.preset), this.where, this.size.node, this.temperature.node, this.mu.node, this.boundary, this.scale, this.aim),
       this.note);
   }
 
@@ -61,7 +39,7 @@ class Controls {
     // Only a divergence that looks at the token that followed has a use for it.
     this.aim.hidden = !data.numbers?.losses.some((loss) => loss.target && loss.key === state.loss);
     options(this.target, data.labels.map((label, i) => [i, visible(label)]), state.target ?? data.numbers?.target ?? 0);
-    for (const name of ["size", "mu", "temperature"]) this[name].show(state[name]);
+    for (const [name, bounds] of Object.entries(this.bounds)) this[name].show(bounds, state[name]);
     this.segments();
     const { start } = data, untouched = ["teacher", "student"].every((side) => state[side].every((weight, i) => weight === start[side][i]));
     this.note.textContent = untouched ? data.note : "";

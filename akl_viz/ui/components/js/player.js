@@ -11,10 +11,12 @@ class Player {
     this.frame = kept.frame;
     this.speed = kept.speed;
     this.running = null;
+    // Whether somebody scrubs.
+    this.held = false;
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.button = el("button", { type: "button", class: "play", onclick: () => this.toggle() }, "Play");
     this.range = el("input", { type: "range", class: "scrub", min: 0, max: steps.length - 1, step: 1, "aria-label": "Step",
-      oninput: () => { this.pause(); this.go(Number(this.range.value)); }, onchange: () => this.settled() });
+      oninput: () => { this.pause(); this.held = true; this.go(Number(this.range.value)); }, onchange: () => { this.held = false; this.settled(); } });
     this.pace = el("select", { "aria-label": "Steps per second", onchange: () => { this.speed = Number(this.pace.value); } },
       ...SPEEDS.map((speed) => el("option", { value: speed }, `${speed} steps/s`)));
     this.pace.value = String(this.speed);
