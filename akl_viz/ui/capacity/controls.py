@@ -15,6 +15,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.ui import moved
 from akl_viz.ui.capacity import state
 from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address, unusable
+from akl_viz.ui.filled import fill, keep
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "capacity."
@@ -89,6 +90,7 @@ def _key(name: str) -> dict[str, Any]:
 
 def _restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
+    keep(PREFIX)
     _fill(Wanted(), replace=False)
     given = moved.given_of(to_address(Wanted()))
     if moved.opened("capacity", _collected(), given):
@@ -98,7 +100,5 @@ def _restore() -> None:
 
 
 def _fill(values: Wanted, *, replace: bool) -> None:
-    for name, value in asdict(values).items():
-        held = list(value) if isinstance(value, tuple) else value
-        if replace or PREFIX + name not in st.session_state:
-            st.session_state[PREFIX + name] = held
+    held = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(values).items()}
+    fill(PREFIX, {name: value for name, value in held.items() if replace or PREFIX + name not in st.session_state})

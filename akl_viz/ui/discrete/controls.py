@@ -17,6 +17,7 @@ from akl_viz.ui import moved
 from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete import look
 from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address, unusable
+from akl_viz.ui.filled import fill, keep
 from akl_viz.ui.folded import folded
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
@@ -31,15 +32,16 @@ _START_LABELS = {
 _TAIL_LABELS = {"rest": "1 − μ", "far": "far region", "bottom": "bottom k"}
 _FROM_PRESET = ("optimiser", "lr", "start", "noise", "depth", "steps", "bottom", "share")
 """Choices that a preset brings along; the others stay as they are."""
+_LEADING = ("preset", "optimiser", "seeds", "first_seed")
+"""Choices that others follow."""
+_KNOWN = PREFIX + "known"
 
 
 def choices() -> Choices:
     """Draw the controls and return what they hold."""
     _restore()
     preset, losses, optimiser, lr = st.columns([1.5, 3, 0.9, 0.8])
-    preset.selectbox(
-        "Teacher", chosen.PRESETS, format_func=_PRESET_LABELS.__getitem__, on_change=_take_preset, **_key("preset")
-    )
+    preset.selectbox("Teacher", chosen.PRESETS, format_func=_PRESET_LABELS.__getitem__, **_key("preset"))
     losses.multiselect(
         "Losses side by side; the first one is compared with each other",
         _known_losses(),
@@ -50,7 +52,7 @@ def choices() -> Choices:
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
         **_key("losses"),
     )
-    optimiser.selectbox("Optimiser", OPTIMISERS, on_change=_take_lr, **_key("optimiser"))
+    optimiser.selectbox("Optimiser", OPTIMISERS, **_key("optimiser"))
     lr.number_input("Learning rate", step=0.05, format="%g", help="The loss is a plain sum over tokens.", **_key("lr"))
     if st.session_state[PREFIX + "preset"] == chosen.OWN:
         st.text_area(
@@ -96,10 +98,8 @@ def _run() -> None:
         disabled=st.session_state[PREFIX + "preset"] != "zipf", **_key("tokens"),
     )  # fmt: skip
     seeds, first, shown, share = st.columns(4)
-    seeds.number_input(
-        "Seeds", step=1, help="More than one draws medians and bands.", on_change=_take_seed, **_key("seeds")
-    )
-    first.number_input("First seed", step=1, on_change=_take_seed, **_key("first_seed"))
+    seeds.number_input("Seeds", step=1, help="More than one draws medians and bands.", **_key("seeds"))
+    first.number_input("First seed", step=1, **_key("first_seed"))
     shown.number_input(
         "Seed of the animation", step=1, help="One of the seeds; curves and counts are over all.",
         disabled=st.session_state[PREFIX + "seeds"] == 1, **_key("seed"),
@@ -145,6 +145,7 @@ def _key(name: str) -> dict[str, Any]:
 
 def _restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
+    keep(PREFIX)
     for name, value in asdict(chosen.DEFAULT).items():
         st.session_state.setdefault(PREFIX + name, list(value) if isinstance(value, tuple) else value)
     given = moved.given_of(to_address(chosen.DEFAULT))
@@ -152,28 +153,34 @@ def _restore() -> None:
     spoiled = look.unusable(st.query_params.to_dict())
     if moved.opened("discrete", _collected(), given):
         _fill(asdict(from_address(given)))
+        _remember()
         spoiled = unusable(given) + spoiled
+    else:
+        _follow()
     note_unusable("discrete", spoiled, _collected())
 
 
 def _fill(values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        st.session_state[PREFIX + name] = list(value) if isinstance(value, tuple) else value
+    fill(PREFIX, {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()})
 
 
-def _take_preset() -> None:
-    found = asdict(defaults(st.session_state[PREFIX + "preset"]))
-    _fill({name: found[name] for name in _FROM_PRESET})
+def _follow() -> None:
+    """Fill what follows from a choice that was just made: from the preset, the optimiser, the seeds."""
+    now = {name: st.session_state[PREFIX + name] for name in _LEADING}
+    known = st.session_state.setdefault(_KNOWN, now)
+    if now["preset"] != known["preset"]:
+        found = asdict(defaults(now["preset"]))
+        _fill({name: found[name] for name in _FROM_PRESET})
+    elif now["optimiser"] != known["optimiser"]:
+        _fill({"lr": DEFAULT_LR[now["optimiser"]]})
+    if (now["seeds"], now["first_seed"]) != (known["seeds"], known["first_seed"]):
+        seed = st.session_state[PREFIX + "seed"]
+        _fill({"seed": chosen.within(seed, now["first_seed"], now["seeds"])})
+    _remember()
 
 
-def _take_seed() -> None:
-    """The seeds became others: the one that is drawn stays among them."""
-    seed, first, count = (st.session_state[PREFIX + name] for name in ("seed", "first_seed", "seeds"))
-    st.session_state[PREFIX + "seed"] = chosen.within(seed, first, count)
-
-
-def _take_lr() -> None:
-    st.session_state[PREFIX + "lr"] = DEFAULT_LR[st.session_state[PREFIX + "optimiser"]]
+def _remember() -> None:
+    st.session_state[_KNOWN] = {name: st.session_state[PREFIX + name] for name in _LEADING}
 
 
 def _known_losses() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.ui import moved
+from akl_viz.ui.filled import fill, keep
 from akl_viz.ui.proof.state import LOSSES, STEP, State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
@@ -26,14 +27,14 @@ def key(name: str) -> dict[str, Any]:
 def restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
     st.session_state[LATE] = None
+    keep(PREFIX)
     for name, value in asdict(State()).items():
         st.session_state.setdefault(PREFIX + name, value)
     given = moved.given_of(to_address(State()))
     if moved.opened("proof", current(), given):
         found = from_address(given)
         note_unusable("proof", unusable(given), found)
-        for name, value in asdict(found).items():
-            st.session_state[PREFIX + name] = value
+        fill(PREFIX, asdict(found))
     tell_unusable("proof", current())
 
 
