@@ -16,6 +16,7 @@ from akl_viz.metrics import DEFAULT_METRIC, METRICS
 from akl_viz.records import TokenTrace
 from akl_viz.ui.components.assets import markup, script, style
 from akl_viz.ui.components.payload import default_pins, static_payload, valid_pins
+from akl_viz.ui.moved import hold
 from akl_viz.ui.view import BARS, SCALES, View
 
 _COMPONENT = st.components.v2.component(
@@ -61,7 +62,7 @@ def inspector(trace: TokenTrace, *, key: str, view: View | None = None) -> View:
         opened = (packed["ver"], _valid(view or View(), trace))
         st.session_state[memory] = opened
     data = {**packed, "initial": _as_dict(opened[1])}
-    result = _COMPONENT(key=key, data=data, default={"view": None}, on_view_change=_nothing)
+    result = _COMPONENT(key=key, data=data, default={"view": None}, on_view_change=hold)
     return _checked(result.get("view"), trace, opened)
 
 
@@ -132,7 +133,3 @@ def _checked(sent: Any, trace: TokenTrace, opened: tuple[str, View]) -> View:
         return initial
     known = {field.name: sent[field.name] for field in fields(View) if field.name in sent}
     return _valid(View(**known), trace)
-
-
-def _nothing() -> None:
-    """Streamlit keeps a state value only where a callback is registered for it."""

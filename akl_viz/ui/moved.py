@@ -15,7 +15,7 @@ from typing import Any, Literal
 import streamlit as st
 
 LATE_S = 1.0
-"""For so long after a change, the address before it is one the browser has not replaced yet."""
+"""For so long after a change, an address before it is one the browser has not replaced yet."""
 _KEY, _PAGE, _ENTERED = ".moved", "moved.page", "moved.entered"
 Source = Literal["sent", "address", "kept"]
 
@@ -26,11 +26,10 @@ class _Memory:
 
     written: dict[str, str] | None = None
     """The parameters the page last put there; None before the first time."""
-    before: dict[str, str] = field(default_factory=dict)
-    """What stood there until then."""
-    at: float = 0.0
+    before: list[tuple[dict[str, str], float]] = field(default_factory=list)
+    """What stood there until a moment ago, and until when."""
     chosen: object = None
-    """The choices at the end of the last run."""
+    """What `chose` was told last."""
     seen: int | None = None
     """Number of the component's last message."""
     outdated: int | None = None
@@ -57,32 +56,34 @@ def opened(page: str, now: object, given: dict[str, str]) -> bool:
         given: the page's parameters in the address.
     """
     memory = _memory(page)
-    if memory.written is None or st.session_state.get(_ENTERED, True):
-        read = bool(given) and given != memory.written
-    else:
-        read = now == memory.chosen and _elsewhere(memory, given)
-    if read:
-        # Once: what is chosen from now on counts, also where it takes a while until it is written.
-        memory.written = memory.before = given
-    return read
+    entered = memory.written is None or st.session_state.get(_ENTERED, True)
+    return (entered or now == memory.chosen) and _went(memory, given, entered)
 
 
-def write(page: str, parameters: Mapping[str, str | None], chosen: object = None) -> None:
+def chose(page: str, now: object) -> None:
+    """Say what the widgets hold when they have been drawn: other choices at the next run are a person's, and new.
+
+    Args:
+        page: begins the key of the session.
+        now: the choices, also those that cannot stand in an address.
+    """
+    _memory(page).chosen = now
+
+
+def write(page: str, parameters: Mapping[str, str | None]) -> None:
     """Put the view into the address in one go, as one entry of the browser's history; None leaves a parameter out.
 
     Args:
         page: begins the key of the session.
         parameters: all of the page.
-        chosen: the choices they stand for, of a page that asks `opened`.
     """
     memory = _memory(page)
-    memory.chosen = chosen
     wanted = {name: text for name, text in parameters.items() if text is not None}
     now = st.query_params.to_dict()
     if wanted != memory.written:
         given = {name: text for name, text in now.items() if name in parameters}
-        memory.before = given if memory.written is None else memory.written
-        memory.at, memory.written = time.monotonic(), wanted
+        memory.before = [*_late(memory), (given if memory.written is None else memory.written, time.monotonic())]
+        memory.written = wanted
     new = {name: text for name, text in now.items() if name not in parameters} | wanted
     if new != now:
         st.query_params.from_dict(new)
@@ -94,6 +95,10 @@ def last_sent(key: str) -> Mapping[str, Any] | None:
     view = component.get("view") if isinstance(component, Mapping) else None
     known = isinstance(view, Mapping) and isinstance(view.get("seq"), int) and not isinstance(view.get("seq"), bool)
     return view if known else None
+
+
+def hold() -> None:
+    """Nothing: Streamlit keeps what a component sends only where a callback is registered for it."""
 
 
 def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> Source:
@@ -108,18 +113,32 @@ def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> 
     if sent is None:
         # A new component counts from the beginning.
         memory.seen = memory.outdated = None
-        return "address" if given else "kept"
-    if sent["seq"] == memory.seen and _elsewhere(memory, given):
+    entered = sent is None and (memory.written is None or st.session_state.get(_ENTERED, True))
+    if (sent is None or sent["seq"] == memory.seen) and _went(memory, given, entered):
         memory.outdated = memory.seen
         return "address"
+    if sent is None:
+        return "kept"
     memory.seen = sent["seq"]
     return "kept" if memory.seen == memory.outdated else "sent"
 
 
-def _elsewhere(memory: _Memory, given: dict[str, str]) -> bool:
-    """Whether the address is neither the last one written nor, for a moment, the one before."""
-    late = given == memory.before and time.monotonic() - memory.at < LATE_S
-    return memory.written is not None and given != memory.written and not late
+def _went(memory: _Memory, given: dict[str, str], entered: bool) -> bool:
+    """Whether somebody went to this address: told once, what is chosen from now on counts.
+
+    It is neither the last one written nor, for a moment, one before. A link to the page has no parameters: what was
+    there stays.
+    """
+    late = any(given == address for address, _ in _late(memory))
+    went = given != memory.written and not late and (bool(given) or not entered)
+    if went:
+        memory.written, memory.before = given, []
+    return went
+
+
+def _late(memory: _Memory) -> list[tuple[dict[str, str], float]]:
+    """The addresses that the browser may not have replaced yet."""
+    return [(address, until) for address, until in memory.before if time.monotonic() - until < LATE_S]
 
 
 def _memory(page: str) -> _Memory:

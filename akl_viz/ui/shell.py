@@ -31,6 +31,8 @@ def configure() -> None:
         "<style>[data-testid=stMultiSelectTagsContainer] :is([data-tag],[data-tag] *){background:none;color:inherit}"
         "[data-tag]{box-shadow:inset 0 0 0 1px color-mix(in srgb,currentColor 40%,transparent)}</style>"
     )
+    # The box by which a page learns what the browser has; see `filled`.
+    st.html("<style>[class*=st-key-][class*=-heard]{display:none}</style>")
     # And cuts the label of a link short, where a phone has room below.
     st.html("<style>[data-testid=stPageLink] :is(a,a *){white-space:normal;height:auto}</style>")
 

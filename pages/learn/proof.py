@@ -15,6 +15,7 @@ blocks.simplex_block()
 charts.head_start(row.key)
 blocks.plateau_block()
 blocks.late_block()
+controls.finish()
 st.markdown(":small[The address of this page holds the whole view: copy it to share it.]")
 
 # Explanation

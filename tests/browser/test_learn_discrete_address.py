@@ -15,7 +15,7 @@ from tests.browser.discrete import (
     shown,
     step_of,
 )
-from tests.browser_fixtures import GRACE_MS
+from tests.browser_fixtures import GRACE_MS, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -114,3 +114,45 @@ def test_too_long_a_target_is_a_sentence(app, open_page):
     area.press("Control+Enter")
     page.get_by_text("Your teacher has 4,800 characters, and an address at most 4,000").wait_for(timeout=PATIENCE_MS)
     assert page.get_by_text("Still shown:").is_visible()
+
+
+def test_the_value_before_a_preset_may_be_chosen_again_at_once(app, open_page):
+    page = opened(open_page, app)
+    choose_teacher(page, "Zipf, a warmed-up student")
+    page.get_by_text("step 5 of 100").wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("combobox", name="Optimiser").click()
+    page.get_by_role("option", name="adam", exact=True).click()
+    page.wait_for_url("**optimiser=adam*", timeout=PATIENCE_MS)
+    finished(page)
+    assert query_of(page) == {"preset": "zipf", "optimiser": "adam", "lr": "0.2"}
+    assert page.get_by_role("spinbutton", name="Learning rate").input_value() == "0.2"
+
+
+def test_playing_from_an_address_goes_on_when_something_else_is_clicked(app, open_page):
+    page = opened(open_page, app, "?step=30")
+    page.get_by_role("button", name="Play").click()
+    page.locator("button", has_text="Pause").wait_for()
+    page.wait_for_timeout(GRACE_MS)
+    before = step_of(page)
+    assert before > 30
+    page.get_by_text("Show the command").click()
+    page.get_by_test_id("stCode").wait_for(timeout=PATIENCE_MS)
+    settled(page)
+    assert step_of(page) > before
+    assert page.get_by_role("button", name="Pause").is_visible()
+
+
+def test_back_is_followed_from_a_choice_that_is_refused(app, open_page):
+    page = opened(open_page, app, SMALL)
+    rate = page.get_by_role("spinbutton", name="Learning rate")
+    for typed in ("0.25", "-1"):
+        rate.fill(typed)
+        rate.press("Enter")
+        settled(page)
+    page.get_by_text("The learning rate must be").wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(GRACE_MS)
+    page.go_back()
+    page.wait_for_url("**lr=0.5*", timeout=PATIENCE_MS)
+    page.get_by_text("The learning rate must be").wait_for(state="detached", timeout=PATIENCE_MS)
+    finished(page)
+    assert rate.input_value() == "0.5"

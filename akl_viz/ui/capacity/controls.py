@@ -15,7 +15,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.ui import moved
 from akl_viz.ui.capacity import state
 from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address, unusable
-from akl_viz.ui.filled import fill, keep
+from akl_viz.ui.filled import fill, keep, listen
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "capacity."
@@ -35,7 +35,9 @@ def wanted() -> Wanted:
     )
     if st.session_state[PREFIX + "source"] == OWN:
         _run()
+    listen(PREFIX)
     now = _collected()
+    moved.chose("capacity", now)
     tell_unusable("capacity", now)
     return now
 
@@ -43,8 +45,9 @@ def wanted() -> Wanted:
 def publish(now: Wanted) -> None:
     """Put the choices into the address, unless no run can have them; what is at its default is left out."""
     with suppress(InvalidInput):
-        now.config()
-        moved.write("capacity", to_address(now), now)
+        if now.source == OWN:
+            now.config()
+        moved.write("capacity", to_address(now))
 
 
 def _run() -> None:

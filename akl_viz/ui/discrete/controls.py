@@ -17,7 +17,7 @@ from akl_viz.ui import moved
 from akl_viz.ui.discrete import choices as chosen
 from akl_viz.ui.discrete import look
 from akl_viz.ui.discrete.choices import Choices, defaults, from_address, to_address, unusable
-from akl_viz.ui.filled import fill, keep
+from akl_viz.ui.filled import fill, keep, listen
 from akl_viz.ui.folded import folded
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
@@ -65,14 +65,16 @@ def choices() -> Choices:
         if opened:
             _run()
             _regions()
+    listen(PREFIX)
     now = _collected()
+    moved.chose("discrete", now)
     tell_unusable("discrete", now)
     return now
 
 
 def publish(now: Choices) -> None:
     """Put the choices into the address; what is at the preset's default is left out."""
-    moved.write("discrete", to_address(now), now)
+    moved.write("discrete", to_address(now))
 
 
 def _run() -> None:

@@ -62,7 +62,7 @@ def _animation(result: Result) -> None:
     else:
         now = st.session_state.get(_LOOK, Look())
     st.session_state[_LOOK], st.session_state[_TURN] = now, turn
-    _COMPONENT(key=KEY, data=payload(result, now, turn), default={"view": None}, on_view_change=_nothing)
+    _COMPONENT(key=KEY, data=payload(result, now, turn), default={"view": None}, on_view_change=moved.hold)
     moved.write(_LOOK, look.to_address(now))
 
 
@@ -148,7 +148,3 @@ def summary(config: DiscreteConfig) -> str:
 def _csv(runs: DiscreteRuns) -> str:
     """One row per loss, seed and recorded step, as the command's --csv writes it."""
     return table_csv(runs.frame())
-
-
-def _nothing() -> None:
-    """Streamlit keeps a state value only where a callback is registered for it."""

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.ui import moved
-from akl_viz.ui.filled import fill, keep
+from akl_viz.ui.filled import fill, keep, listen
 from akl_viz.ui.proof.state import LOSSES, STEP, State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
@@ -35,7 +35,13 @@ def restore() -> None:
         found = from_address(given)
         note_unusable("proof", unusable(given), found)
         fill(PREFIX, asdict(found))
+    moved.chose("proof", current())
     tell_unusable("proof", current())
+
+
+def finish() -> None:
+    """At the end of the page, when every block is drawn."""
+    listen(PREFIX)
 
 
 def current() -> State:
@@ -45,12 +51,14 @@ def current() -> State:
 
 
 def publish() -> None:
-    """Put the choices into the address; what is at its default is left out."""
+    """Put the choices into the address, unless a handle is in a hand; what is at its default is left out."""
     if forget_unusable("proof", current()):
         # A block runs alone; the warning stands above all of them.
         st.rerun()
     now = current()
-    moved.write("proof", to_address(now), now)
+    moved.chose("proof", now)
+    if not moving():
+        moved.write("proof", to_address(now))
 
 
 def take_handles() -> int:

@@ -11,7 +11,7 @@ from akl_viz.loss_spec import LossSpec
 from akl_viz.ui import charts
 from akl_viz.ui.components.small_vocabulary import COMPONENT
 from akl_viz.ui.folded import folded
-from akl_viz.ui.moved import given_of, last_sent, newest, write
+from akl_viz.ui.moved import given_of, hold, last_sent, newest, write
 from akl_viz.ui.small_vocabulary.numbers import comparison, numbers_of, ready
 from akl_viz.ui.small_vocabulary.payload import payload
 from akl_viz.ui.small_vocabulary.scene import Scene, command, left_out, scene
@@ -32,7 +32,7 @@ def explorer() -> None:
     found, numbers = numbers_of(scene(asked))
     _tell_unusable(read, asked, found)
     seq = sent["seq"] if sent is not None else 0
-    _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=_nothing)
+    _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=hold)
     st.session_state[_KEPT] = found.state
     if not ready() and numbers is None:
         comparison(scene(State()))
@@ -103,7 +103,3 @@ def _tokens(found: Scene) -> str:
     from akl_viz.analysis.small_vocabulary_export import tokens_csv
 
     return tokens_csv(computed, found.start.labels)
-
-
-def _nothing() -> None:
-    """Streamlit keeps a state value only where a callback is registered for it."""
