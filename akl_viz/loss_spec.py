@@ -55,9 +55,22 @@ class LossSpec:
         return f"{self.key}:{listed}" if listed else self.key
 
 
+def typed_number(text: str) -> float:
+    """A number in an option, a box or an address, as a person means it.
+
+    Python takes 1_0 and digits of other scripts as well; who types them means something else.
+
+    Raises:
+        ValueError: the text is no number.
+    """
+    if not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return float(text)
+
+
 def _number_or_word(value: str) -> float | str:
     """A number where the text is one."""
     try:
-        return float(value)
+        return typed_number(value)
     except ValueError:
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from akl_viz.errors import InvalidInput
+from akl_viz.loss_spec import typed_number
 
 
 def numbers_of(text: str, option: str) -> tuple[float, ...]:
@@ -17,7 +18,6 @@ def points_of(text: str, option: str) -> tuple[tuple[float, ...], ...]:
 
 def _number(text: str, option: str) -> float:
     try:
-        # Python takes 1_0 and digits of other scripts as well; who types them means something else.
-        return float(text if text.isascii() and "_" not in text else "")
+        return typed_number(text)
     except ValueError as error:
         raise InvalidInput(f"{option} holds {text.strip()!r}, which is no number: put commas between them.") from error

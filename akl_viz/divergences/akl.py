@@ -51,11 +51,12 @@ def _weights(pair: Pair, mu: float, boundary: Boundary, direction: str, weight: 
     return (reverse, forward) if direction == "reversed" else (forward, reverse)
 
 
-def _form(direction: str = DIRECTIONS[0], **_others: float | str) -> str:
+def _form(direction: str = DIRECTIONS[0], gap: str = _GAP.choices[0], **_others: float | str) -> str:
     """The formula in plain text."""
-    gap = {"adaptive": "head gap", "reversed": "tail gap"}.get(direction)
-    weight = "weight" if gap is None else f"{gap} / (head gap + tail gap)"
-    return f"w KL(T‖S) + (1 - w) KL(S‖T), w = {weight}"
+    over = {"adaptive": "head gap", "reversed": "tail gap"}.get(direction)
+    weight = "weight" if over is None else f"{over} / (head gap + tail gap)"
+    squared = ", gaps of (p - q)^2" if over is not None and gap == "squared" else ""
+    return f"w KL(T‖S) + (1 - w) KL(S‖T), w = {weight}{squared}"
 
 
 AKL = Divergence(

@@ -24,7 +24,7 @@ def optima_against_sd(rows: Sequence[Mapping[str, Any]], shown: float | None, th
 
     Args:
         rows: sd, and the values mode and span in nats, None where there is no such optimum.
-        shown: the sd of the view, marked by a line; None where it is not of this family.
+        shown: the sd of the view, marked by a line; None where it is not among these.
         theme: which colours.
     """
     colour = colours.DIVERGENCE_COLOURS["reverse_kl"][theme]
@@ -44,7 +44,7 @@ def optima_against_sd(rows: Sequence[Mapping[str, Any]], shown: float | None, th
                 x=sds[end], y=values[end], text=name, showarrow=False, yshift=11 if column == "mode" else 22,
                 xanchor="left" if column == "mode" else "right", font={"size": 12},
             )  # fmt: skip
-    if shown is not None and sds[0] <= shown <= sds[-1]:
+    if shown is not None:
         figure.add_vline(x=shown, line={"color": colours.MUTED[theme], "width": 1, "dash": "dot"})
     figure.update_layout(height=260, margin={"l": 56, "r": 12, "t": 12, "b": 44})
     figure.update_xaxes(title_text="sd of both modes, means 25 and 75", range=[sds[0], sds[-1]])

@@ -36,10 +36,10 @@ def take_all_cores() -> None:
 
     A thread begins with the number that another one happens to have set, for itself, at that moment.
     """
-    import torch
-
     with _LOCK:
         threads = _import()
+    import torch
+
     torch.set_num_threads(threads)
 
 

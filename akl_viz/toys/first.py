@@ -40,6 +40,8 @@ class FirstCount:
     n: int
     steps: int
     """Steps of the runs."""
+    every: int
+    """Steps from one that was recorded to the next."""
     low: float
     """Lower end of the exact 95 % interval (Clopper & Pearson 1934) of wins / n."""
     high: float
@@ -92,7 +94,11 @@ class FirstCount:
 
     @property
     def _same(self) -> str:
-        return "both got there at the same step" if self.share is not None else "both had the same"
+        if self.share is None:
+            return "both had the same"
+        if self.every == 1:
+            return "both got there at the same step"
+        return f"both got there between the same two recorded steps, {self.every} apart"
 
 
 def who_was_first(
@@ -159,5 +165,5 @@ def _count(
     wins, ties = int((b < a).sum()), int((b == a).sum())
     low, high = binomial_interval(wins, len(a))
     setting = f"{runs.config.optimisers[optimiser].label} {_STARTS[runs.config.start.kind]}"
-    count = (wins, ties, min(never, ties), len(a), int(runs.steps[-1]))
+    count = (wins, ties, min(never, ties), len(a), int(runs.steps[-1]), runs.config.every)
     return FirstCount(*losses, field, share, step, *count, low, high, setting)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from akl_viz.errors import InvalidInput
+from akl_viz.loss_spec import typed_number
 
 Number = TypeVar("Number", int, float)
 _LONGEST = 30
@@ -32,10 +33,10 @@ class Limit(Generic[Number]):
 
     def read(self, text: str) -> Number | None:
         """The number of an address; None where it is none, or beyond the range."""
-        if len(text) > _LONGEST or not text.isascii() or (isinstance(self.lower, int) and not text.isdigit()):
+        if len(text) > _LONGEST or (isinstance(self.lower, int) and not text.isdigit()):
             return None
         try:
-            value = type(self.lower)(text)
+            value = type(self.lower)(typed_number(text))
         except ValueError:
             return None
         return value if self.lower <= value <= self.upper else None

@@ -9,7 +9,7 @@ from akl_viz.metrics import DEFAULT_METRIC
 BARS = ("probability", "terms")
 """What the bars of a position card show: both probabilities, or what each token adds to both KL; default first."""
 SCALES = ("linear", "log")
-"""Scale of the probability bars; default first."""
+"""Scale of what is drawn; default first."""
 
 
 @dataclass(frozen=True)

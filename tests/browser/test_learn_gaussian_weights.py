@@ -37,6 +37,18 @@ def test_weights_are_dragged_and_moved_by_keys_with_their_sum_kept(app, open_pag
             check_against(page, document)
 
 
+def test_the_sum_of_the_weights_stays_at_the_ends_of_the_bar(app, open_page):
+    page = opened(open_page, app)
+    for key, least in (("Shift+PageDown", 0), ("Shift+PageUp", 1)):
+        page.locator("[data-divider='0']").focus()
+        page.keyboard.press(key)
+        page.keyboard.press(key)
+        answered(page)
+        weights = [float(part[2]) for part in query_parts(page)]
+        assert weights[least] == 0.01
+        assert sum(weights) == pytest.approx(1.0, abs=1e-9)
+
+
 def test_a_second_new_part_stands_elsewhere(app, open_page):
     page = opened(open_page, app)
     for _ in range(2):

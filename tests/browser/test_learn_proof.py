@@ -84,6 +84,22 @@ def test_dragging_teacher_and_start_gives_the_paths_of_the_command(app, open_pag
             assert drawn == pytest.approx(run["path"][step], rel=SAME)
 
 
+def test_a_drag_is_one_step_of_the_history(app, open_page):
+    page = opened(open_page, app)
+    before = page.evaluate("history.length")
+    page.locator(".simplex svg.plane").scroll_into_view_if_needed()
+    box = handle(page, "teacher").locator(".dot").bounding_box()
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    for step in range(1, 9):
+        page.mouse.move(box["x"] + 8 + 6 * step, box["y"] + 8 - 4 * step)
+        page.wait_for_timeout(250)
+    page.mouse.up()
+    answered(page)
+    page.wait_for_url("**p=*", timeout=PATIENCE_MS)
+    assert page.evaluate("history.length") - before == 1
+
+
 def test_a_handle_follows_the_pointer_without_the_server(app, open_page):
     page = opened(open_page, app)
     page.evaluate("WebSocket.prototype.send = () => {}")

@@ -88,6 +88,16 @@ def test_the_bundled_models_are_a_teacher_and_its_students_in_order_of_step(run)
     assert all((DATA / "checkpoints" / row["reference"].removeprefix("bundled:")).is_dir() for row in rows)
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_output_that_was_closed_goes_nowhere(closed):
+    code = f"import sys; sys.{closed} = None; from akl_viz.__main__ import run; sys.exit(run())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "divergence", "--teacher", "0.5,0.5", "--student", "0.9,0.1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr, bool(done.stdout)) == (0, "", closed == "stderr")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_output_that_cannot_be_written_is_one_sentence():
     with Path("/dev/full").open("w") as full:

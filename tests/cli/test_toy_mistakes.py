@@ -23,6 +23,7 @@ import pytest
         (("discrete", "--share", "2"), "The share must lie between 0 and 1"),
         (("discrete", "--csv", "no/such/folder/f.csv"), "cannot be written: make the folder"),
         (("gaussian", "--means", "1,2:3"), "same one or two coordinates"),
+        (("gaussian", "--sd", "7", "--sds", "5"), "leave one out"),
         (("gaussian", "--sd", "0"), "Standard deviations must lie above 0"),
         (("gaussian", "--grid", "x"), "The grid must be one of paper, wide"),
         (("lowrank", "--ranks", "1.5"), "--ranks must be whole numbers"),

@@ -120,5 +120,6 @@ def test_the_written_formula_follows_the_parameters():
     written = {key: DIVERGENCES[key].written for key in ("akl", "amid", "jsd")}
     assert written["akl"](direction="reversed").endswith("w = tail gap / (head gap + tail gap)")
     assert written["akl"](direction="fixed").endswith("w = weight")
+    assert written["akl"](gap="squared").endswith("(head gap + tail gap), gaps of (p - q)^2")
     assert written["amid"](between="assistant_student").startswith("KL(R‖S), r ~")
     assert written["jsd"](scaled="yes") == "(b KL(T‖M) + (1 - b) KL(S‖M)) / (b (1 - b)), m = b p + (1 - b) q"

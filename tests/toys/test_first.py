@@ -110,6 +110,18 @@ def test_where_nobody_was_first_the_sentence_says_so_and_gives_no_interval(curve
     )
 
 
+def test_a_tie_between_recorded_steps_is_told_as_one():
+    """With every step recorded these seeds differ; with every fifth one nobody can say who was first."""
+    from akl_viz.toys import run_discrete
+
+    told = []
+    for every in (1, 5):
+        config = discrete_config(losses=("reverse_kl", "mixed_kl"), seeds=20, steps=40, every=every)
+        told.append(who_was_first(run_discrete(config), "reverse_kl", "mixed_kl").sentence())
+    assert "mixed KL brought the tail gap below 50 % of its start before KL(S‖T) in 20 of 20 seeds" in told[0]
+    assert told[1].endswith("in all 20 seeds both got there between the same two recorded steps, 5 apart.")
+
+
 def test_seeds_that_cannot_differ_count_as_one():
     runs = runs_of([[1.0, 0.9]] * 5, [[1.0, 0.4]] * 5, start="zeros")
     found = who_was_first(runs, "forward_kl", "reverse_kl")

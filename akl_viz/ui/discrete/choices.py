@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from akl_viz.errors import InvalidInput
-from akl_viz.loss_spec import LossSpec
+from akl_viz.loss_spec import LossSpec, typed_number
 from akl_viz.records import BOUNDARIES, Boundary
 from akl_viz.toys import (
     OPTIMISERS,
@@ -195,8 +195,7 @@ def numbers_of(text: str) -> tuple[float, ...]:
     found = []
     for part in parts:
         try:
-            # Python takes 1_0 and digits of other scripts as well; who types them means something else.
-            found.append(float(part if part.isascii() and "_" not in part else ""))
+            found.append(typed_number(part))
         except ValueError:
             raise InvalidInput(f"{part[:40]!r} is not a number: type probabilities such as 0.5 0.3 0.2.") from None
     if not found:

@@ -11,10 +11,10 @@ from typing import Any
 
 from akl_viz.ui.address import Many, Readers, fields_of, invalid, known_loss, word
 from akl_viz.ui.discrete.choices import BETWEEN, MOST_LOSSES, MOST_STEPS
+from akl_viz.ui.view import SCALES
 
 FIRST_STEP = 5
 """The step the page opens at: the losses lie well apart there."""
-SCALES = ("linear", "log")
 
 
 @dataclass(frozen=True)

@@ -91,11 +91,12 @@ def overlap_words(runs: DiscreteRuns) -> str:
     both = runs.in_head & runs.in_tail
     if not both.any():
         return ""
-    return (
+    told = (
         f"The tail chosen here holds {int(both.sum())} of the {int(runs.in_head.sum())} tokens of the head, "
-        f"{float(runs.teacher[both].sum()):.0%} of the teacher's mass: its gap is not that of a tail. The far region "
-        "was made for the long-tailed teacher."
+        f"{float(runs.teacher[both].sum()):.0%} of the teacher's mass: its gap is not that of a tail."
     )
+    usual = runs.config.tail == "far" and runs.config.far_from is None
+    return f"{told} The far region was made for the long-tailed teacher." if usual else told
 
 
 def _bytes(codes: Codes) -> dict[str, str]:

@@ -16,8 +16,8 @@ from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
 from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address, unusable
-from akl_viz.ui.gaussian.sweep import sweep_commands, turns
-from akl_viz.ui.moved import given_of, last_sent, newest, write
+from akl_viz.ui.gaussian.sweep import marked, sweep_commands, turns
+from akl_viz.ui.moved import given_of, hold, last_sent, newest, write
 from akl_viz.ui.results import theme
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
@@ -41,7 +41,7 @@ def explorer() -> None:
     except InvalidInput as error:
         problem = str(error)
     seq = sent["seq"] if sent is not None else 0
-    _COMPONENT(key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=lambda: None)
+    _COMPONENT(key=KEY, data=payload(state, numbers, seq, problem), default={"view": None}, on_view_change=hold)
     st.session_state[_KEPT] = state
     if sent is None or sent.get("settled") is not False:
         write("gaussian", to_address(state))
@@ -73,12 +73,7 @@ def _where_it_turns(state: State) -> None:
     if known is None:
         return
     st.subheader("Where mode-seeking stops being the best", anchor=False)
-    marked = _sd_of(state)
-    which = (
-        "this view's target is none of these, so none is marked"
-        if marked is None
-        else f"the dotted line is at this view's sd of {marked:g}"
-    )
+    shown, which = marked(_sd_of(state))
     st.markdown(
         ":small[Target .375 N(25, sd) + .625 N(75, sd). The lower line is the global optimum of KL(S‖T); "
         + which
@@ -97,7 +92,7 @@ def _where_it_turns(state: State) -> None:
             )
             st.markdown(f"**{label[0].upper()}{label[1:]}**: {told}")
             charts.chart(
-                optima_against_sd(rows, marked, theme()),
+                optima_against_sd(rows, shown, theme()),
                 key=f"gaussian.sweep.{grid}",
                 alt=f"KL(S‖T) of the optima against the sd of both modes, {label}.",
                 file=f"gaussian-sweep-{grid}",

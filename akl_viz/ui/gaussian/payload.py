@@ -35,7 +35,6 @@ def payload(state: State, numbers: Mapping[str, Any] | None, seq: int, problem: 
     return {
         "seq": seq,
         "state": {"preset": state.preset, "grid": state.grid, "parts": [list(part) for part in state.parts]},
-        "start": [list(part) for part in PRESETS[state.preset].parts],
         "dimension": state.dimension,
         "presets": [[key, row.label, [list(part) for part in row.parts]] for key, row in PRESETS.items()],
         "grids": [[key, label] for key, label in GRIDS.items()] if state.dimension == 1 else [],

@@ -17,6 +17,8 @@ Part = tuple[float, ...]
 """Mean, sd and weight of a part; in the plane two means, two sds and the weight."""
 
 GRIDS = {"paper": "the paper's grid, 0 to 98", "wide": "a wide grid"}
+ENGINE_PRESETS = {"paper": "paper-modes", "wide": "plain-modes"}
+"""Grid of the line -> the preset of the engine that has it."""
 MOST_PARTS = 4
 MEANS = (0.0, 100.0)
 SDS = {1: (2.0, 30.0), 2: (5.0, 30.0)}
@@ -180,4 +182,4 @@ def command(state: State) -> str:
 
 
 def _engine_preset(state: State, grid: str) -> str:
-    return "plane" if state.dimension == 2 else {"paper": "paper-modes", "wide": "plain-modes"}[grid]
+    return "plane" if state.dimension == 2 else ENGINE_PRESETS[grid]

@@ -6,12 +6,11 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from akl_viz.ui.gaussian.state import GRIDS
+from akl_viz.ui.gaussian.state import ENGINE_PRESETS, GRIDS
 from akl_viz.ui.gaussian.verdict import REVERSE, places
 
 SDS = tuple(3.0 + 0.25 * step for step in range(53))
 """3 to 16."""
-PRESETS = {"paper": "paper-modes", "wide": "plain-modes"}
 
 
 def sweep(sds: tuple[float, ...] = SDS) -> list[dict[str, Any]]:
@@ -28,7 +27,7 @@ def sweep(sds: tuple[float, ...] = SDS) -> list[dict[str, Any]]:
     rows = []
     for grid in GRIDS:
         for sd in sds:
-            fits = fit_gaussians(gaussian_config(PRESETS[grid], sd=sd, losses=(REVERSE,)))
+            fits = fit_gaussians(gaussian_config(ENGINE_PRESETS[grid], sd=sd, losses=(REVERSE,)))
             values: dict[bool, float] = {}
             for one, parts in zip(fits.optima[REVERSE], places(fits, REVERSE), strict=True):
                 values.setdefault(len(parts) > 1, one.value)
@@ -38,8 +37,17 @@ def sweep(sds: tuple[float, ...] = SDS) -> list[dict[str, Any]]:
 
 def sweep_commands(grid: str, sds: Sequence[float]) -> list[str]:
     """`akl-viz toy gaussian ...` for these sds on a grid."""
-    words = ["akl-viz", "toy", "gaussian", "--preset", PRESETS[grid], "--loss", REVERSE]
+    words = ["akl-viz", "toy", "gaussian", "--preset", ENGINE_PRESETS[grid], "--loss", REVERSE]
     return [shlex.join([*words, "--sd", f"{sd:g}", "--json"]) for sd in sds]
+
+
+def marked(sd: float | None) -> tuple[float | None, str]:
+    """Where the charts mark a view, by the sd of its parts (None: it is of another family), and that in words."""
+    if sd is None:
+        return None, "this view's target is none of these, so none is marked"
+    if not SDS[0] <= sd <= SDS[-1]:
+        return None, f"this view's sd of {sd:g} lies beyond these charts"
+    return sd, f"the dotted line is at this view's sd of {sd:g}"
 
 
 def turns(rows: list[dict[str, Any]], grid: str) -> tuple[float, float] | None:

@@ -21,10 +21,11 @@ from akl_viz.metrics import loss_name
 from akl_viz.ui import charts
 from akl_viz.ui.components.proof import COMPONENT
 from akl_viz.ui.folded import folded
+from akl_viz.ui.moved import hold
 from akl_viz.ui.proof import numbers, tables, words
 from akl_viz.ui.proof import state as chosen
 from akl_viz.ui.proof.controls import LATE, SIMPLEX, current, key, moving, publish, take_handles
-from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, TEACHERS
+from akl_viz.ui.proof.state import DEPTHS, EDGE, LOSSES, OPTIMISERS, TEACHERS
 from akl_viz.ui.remark import remark
 from akl_viz.ui.results import theme
 
@@ -61,10 +62,10 @@ def simplex_block() -> None:
     now = current()
     publish()
     found = numbers.simplex(now)
-    data: dict[str, Any] = {"seq": seq, "teacher": list(now.teacher), "start": list(now.start)}
+    data: dict[str, Any] = {"seq": seq, "edge": EDGE, "teacher": list(now.teacher), "start": list(now.start)}
     data |= {"shown": now.arrows, "step": now.step, "losses": [[loss, loss_name(loss)] for loss in LOSSES]}
     data |= {name: found[name] for name in ("points", "arrows", "paths", "tvd")}
-    _COMPONENT(key=SIMPLEX, data=data, default={"view": None}, on_view_change=_nothing)
+    _COMPONENT(key=SIMPLEX, data=data, default={"view": None}, on_view_change=hold)
     _told(words.simplex(found, now))
     _reproduce("simplex", [chosen.simplex_command(now)], lambda: tables.simplex(found))
     drawn = st.session_state.get(LATE)
@@ -155,7 +156,3 @@ def _csv(label: str, name: str, table: Callable[[], pd.DataFrame]) -> None:
         label, lambda: table_csv(table()), f"proof-{name}.csv", "text/csv",
         key=f"proof.csv.{name}", on_click="ignore", icon=":material/download:",
     )  # fmt: skip
-
-
-def _nothing() -> None:
-    """Streamlit keeps a state value only where a callback is registered for it."""

@@ -12,7 +12,7 @@ from akl_viz.ui.proof.state import DEPTHS, LOSSES, OPTIMISERS, PATH_STEPS, State
 
 SLOWER = 1.2
 """From this ratio of steps on, KL(S‖T) is called slower than KL(T‖S) under Adam."""
-RESTS = 2.0
+RESTS = 4.0
 """From this ratio of steps on, KL(S‖T) is said to rest on a plateau under sgd."""
 Two = tuple[str, str]
 """Shows, does not show."""

@@ -160,6 +160,13 @@ def test_a_tail_that_holds_head_tokens_is_told_about():
     assert overlap_words(computed(small()).runs) == ""
     told = overlap_words(run_discrete(discrete_config("paper-bimodal", tail="far", steps=1)))
     assert told.startswith("The tail chosen here holds 10 of the 12 tokens of the head, 43%")
+    assert told.endswith("The far region was made for the long-tailed teacher.")
+
+
+@pytest.mark.parametrize("tail", [{"tail": "bottom", "bottom": 75}, {"tail": "far", "far_from": 1}])
+def test_the_usual_far_region_is_blamed_for_its_own_overlap_alone(tail):
+    told = overlap_words(run_discrete(discrete_config("paper-longtail", steps=1, **tail)))
+    assert told.endswith("its gap is not that of a tail.")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from akl_viz.toys import fit_gaussians
 from akl_viz.ui.gaussian.fits import STORED, fitted, stored
 from akl_viz.ui.gaussian.payload import RAN_OFF, packed, payload
 from akl_viz.ui.gaussian.state import GRIDS, State, checked
-from akl_viz.ui.gaussian.sweep import SDS, sweep, turns
+from akl_viz.ui.gaussian.sweep import SDS, marked, sweep, turns
 from akl_viz.ui.gaussian.verdict import covered, places, sentence
 
 SAME = 1e-6
@@ -173,6 +173,13 @@ def test_the_figure_draws_both_kinds_and_marks_the_view():
     assert [trace.name for trace in figure.data] == ["on one mode", "spans both modes"]
     assert figure.layout.shapes[0].x0 == 8.0
     assert not optima_against_sd(rows, None, "dark").layout.shapes
+
+
+@pytest.mark.parametrize(("sd", "at"), [(3.0, 3.0), (16.0, 16.0), (2.5, None), (18.0, None), (None, None)])
+def test_the_sentence_speaks_of_a_line_only_where_one_is_drawn(sd, at):
+    shown, told = marked(sd)
+    assert shown == at
+    assert ("the dotted line is at this view's sd" in told) == (at is not None)
 
 
 def test_a_mean_that_rounds_to_zero_has_no_sign_and_a_negative_one_a_minus_sign():

@@ -4,11 +4,9 @@ const ROUND = [1, 2, 5];
 // Of more tokens than this, linear axes show nothing and wide lines hide each other.
 const MANY = 200;
 
-// Codes are 16-bit logarithms of probabilities, from 10^-decades to 1.
-function probabilities(codes, { decades, full }) {
-  const table = new Float64Array(full + 1);
-  for (let code = 0; code <= full; code++) table[code] = 10 ** (decades * (code / full - 1));
-  return Float64Array.from(codes, (code) => table[code]);
+// The probability of every code: codes are 16-bit logarithms of probabilities, from 10^-decades to 1.
+function probabilities({ decades, full }) {
+  return Float64Array.from({ length: full + 1 }, (_, code) => 10 ** (decades * (code / full - 1)));
 }
 
 function linear(top) {

@@ -24,7 +24,8 @@ class Animation {
     this.watch = new ResizeObserver(() => this.layout());
     this.watch.observe(root);
     this.layout();
-    if (goesOn && before.step !== data.look.step) this.settle();
+    // What was chosen just before it was built anew is still to be told.
+    if (goesOn && this.told(before) !== this.told({ ...data.look, hidden: new Set(data.look.hidden) })) this.settle();
   }
 
   get log() {
@@ -90,6 +91,11 @@ class Animation {
     this.draw(this.player.frame);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.tell(), SEND_MS);
+  }
+
+  // Equal for looks that the address need not tell apart.
+  told({ step, scale, gapScale, hidden }) {
+    return JSON.stringify([step, scale, gapScale, [...hidden].sort()]);
   }
 
   tell() {

@@ -26,7 +26,7 @@ class Legend {
     this.node = el("div", { class: "legend key", role: "group", "aria-label": "Losses drawn" },
       el("span", { class: "item" }, el("i", { class: "mark teacherarea" }), "teacher"), ...this.buttons);
     // A change of theme changes the strokes; a transition tells the canvas, which has no style of its own.
-    this.node.addEventListener("transitionend", changed);
+    this.node.addEventListener("transitionend", (event) => { if (event.propertyName === "stroke") changed(); });
   }
 
   colours() {

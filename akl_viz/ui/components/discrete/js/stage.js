@@ -7,7 +7,8 @@ class Stage {
   constructor(data, students) {
     this.data = data;
     this.students = students;
-    this.teacher = probabilities(data.teacher, data);
+    this.probabilities = probabilities(data);
+    this.teacher = Float64Array.from(data.teacher, (code) => this.probabilities[code]);
     this.axis = tokenAxis(data.tokens, data.positions);
     this.canvas = el("canvas", { "aria-hidden": "true" });
     this.art = svg("svg", { role: "img", "aria-label": `Teacher and ${data.losses.length} students over ${data.tokens} tokens; the numbers are in the table` });
@@ -23,7 +24,7 @@ class Stage {
     const { data, xs, drawn } = this, [x, y] = this.at;
     let near = 0;
     for (let i = 1; i < xs.length; i++) if (Math.abs(xs[i] - x) < Math.abs(xs[near] - x)) near = i;
-    const p = (code) => 10 ** (data.decades * (code / data.full - 1));
+    const p = (code) => this.probabilities[code];
     const rows = data.losses.map((loss, index) => [loss, index]).filter(([loss]) => !drawn.hidden.has(loss.name))
       .map(([loss, index]) => [lineMark(loss, index)[1], loss.name, p(this.students[this.begin(index, drawn.frame) + near])]);
     this.tip.show(x, y, this.axis.called(near), [[el("i", { class: "mark teacherarea" }), "teacher", this.teacher[near]], ...rows]);
@@ -43,8 +44,7 @@ class Stage {
     const x = (share) => STAGE.left + share * plot.width;
     const y = (value) => STAGE.top + (1 - this.scale.at(value)) * plot.height;
     this.xs = Float64Array.from({ length: data.tokens }, (_, i) => x(this.axis.at(i)));
-    this.ys = new Float64Array(data.full + 1);
-    for (let code = 0; code <= data.full; code++) this.ys[code] = y(10 ** (data.decades * (code / data.full - 1)));
+    this.ys = this.probabilities.map(y);
     this.paint(x, y, plot);
     const ratio = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(width * ratio);

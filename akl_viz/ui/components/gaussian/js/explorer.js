@@ -165,13 +165,11 @@ class Explorer {
     this.change({ preset, parts: structuredClone(parts), grid });
   }
 
-  setWeights(i, first, second, settled) {
-    const [low, high] = this.data.bounds.weight;
-    [first, second].forEach((weight, k) => {
-      const part = [...this.state.parts[i + k]];
-      part[part.length - 1] = Math.min(high, Math.max(low, Number(weight.toFixed(3))));
-      this.state.parts[i + k] = part;
-    });
+  // The weight of one part; the next one has what is left of both.
+  setWeight(i, weight, settled) {
+    const pair = this.state.parts.slice(i, i + 2), both = pair.reduce((sum, part) => sum + part[part.length - 1], 0);
+    const first = Number(weight.toFixed(3));
+    [first, Number((both - first).toFixed(3))].forEach((value, k) => { this.state.parts[i + k] = [...pair[k].slice(0, -1), value]; });
     this.changed(settled);
   }
 
@@ -183,7 +181,7 @@ class Explorer {
 
   space(gap, settled) {
     const means = this.state.parts.map((part) => part[0]), low = Math.min(...means), high = Math.max(...means);
-    const middle = Math.min(100 - gap / 2, Math.max(gap / 2, (low + high) / 2));
+    const [least, most] = this.data.bounds.mean, middle = Math.min(most - gap / 2, Math.max(least + gap / 2, (low + high) / 2));
     this.state.parts = this.state.parts.map(([mean, ...rest]) => [Number((middle + ((mean - (low + high) / 2) * gap) / (high - low)).toFixed(2)), ...rest]);
     this.changed(settled);
   }

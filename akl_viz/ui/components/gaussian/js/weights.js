@@ -51,10 +51,12 @@ class Weights {
 
   // The divider after part i stands at a share of the whole.
   split(i, share, settled) {
-    const { ends, total } = this, low = ends[i] + LEAST_SHARE, high = ends[i + 2] - LEAST_SHARE;
+    const { ends, total } = this, [least, most] = this.app.data.bounds.weight.map((weight) => weight / total);
+    const room = Math.max(LEAST_SHARE, least);
+    const low = Math.max(ends[i] + room, ends[i + 2] - most), high = Math.min(ends[i + 2] - room, ends[i] + most);
     if (low > high) return;
     const at = Math.min(high, Math.max(low, share));
-    this.app.setWeights(i, (at - ends[i]) * total, (ends[i + 2] - at) * total, settled);
+    this.app.setWeight(i, (at - ends[i]) * total, settled);
   }
 
   show(parts) {

@@ -110,7 +110,7 @@ class Explorer {
   drag(event, side) {
     if (this.held !== side) return;
     const box = this.plane.getBoundingClientRect(), scale = (SIDE + 2 * MARGIN) / box.width;
-    this.move(side, shares([(event.clientX - box.left) * scale, (event.clientY - box.top) * scale]));
+    this.move(side, shares([(event.clientX - box.left) * scale, (event.clientY - box.top) * scale], this.data.edge));
   }
 
   drop() {
@@ -124,7 +124,7 @@ class Explorer {
     if (!direction) return;
     event.preventDefault();
     const by = event.shiftKey ? LEAP : STEP, [x, y] = placed(this.state[side]);
-    this.move(side, shares([x + by * direction[0], y + by * direction[1]]));
+    this.move(side, shares([x + by * direction[0], y + by * direction[1]], this.data.edge));
   }
 
   move(side, value) {

@@ -3,31 +3,30 @@
 const SIDE = 480, MARGIN = 46;
 const HIGH = SIDE * Math.sqrt(3) / 2;
 const CORNERS = [[MARGIN, MARGIN + HIGH], [MARGIN + SIDE, MARGIN + HIGH], [MARGIN + SIDE / 2, MARGIN]];
-const EDGE = 0.001;
 const DASHES = { forward_kl: null, reverse_kl: "8 5", akl: "2 4", mixed_kl: "10 4 2 4" };
 const SHAPES = { forward_kl: "M0-5.5A5.5 5.5 0 1 0 0 5.5A5.5 5.5 0 1 0 0-5.5Z", reverse_kl: "M-5-5H5V5H-5Z", akl: "M0-6.5L6.5 0 0 6.5-6.5 0Z", mixed_kl: "M0-6L5.5 5H-5.5Z" };
 
 const placed = (p) => [0, 1].map((axis) => p.reduce((sum, share, token) => sum + share * CORNERS[token][axis], 0));
 const colour = (loss) => `var(--akl-loss-${loss}, var(--akl-muted))`;
 
-// A place on the screen as probabilities, at four digits: the nearest place of the triangle, EDGE off its sides.
-function shares([x, y]) {
+// A place on the screen as probabilities, at four digits: the nearest place of the triangle, a bit off its sides.
+function shares([x, y], edge) {
   const top = (MARGIN + HIGH - y) / HIGH;
   const right = (x - MARGIN) / SIDE - top / 2;
-  const [a, b] = nearest([1 - top - right, right, top]).map((share) => Math.round(1e4 * share) / 1e4);
+  const [a, b] = nearest([1 - top - right, right, top], edge).map((share) => Math.round(1e4 * share) / 1e4);
   return [a, b, Math.round(1e4 * (1 - a - b)) / 1e4];
 }
 
-// The Euclidean projection onto the shares of at least EDGE: the largest are lowered alike until they sum to 1.
-function nearest(place) {
-  const free = place.map((share) => share - EDGE), room = 1 - 3 * EDGE;
+// The Euclidean projection onto the shares of at least `edge`: the largest are lowered alike until they sum to 1.
+function nearest(place, edge) {
+  const free = place.map((share) => share - edge), room = 1 - 3 * edge;
   const falling = [...free].sort((a, b) => b - a);
   let sum = 0, lowered = 0;
   falling.forEach((share, k) => {
     sum += share;
     if (share > (sum - room) / (k + 1)) lowered = (sum - room) / (k + 1);
   });
-  return free.map((share) => Math.max(0, share - lowered) + EDGE);
+  return free.map((share) => Math.max(0, share - lowered) + edge);
 }
 
 function frame() {

@@ -30,7 +30,7 @@ class Losses {
   }
 
   row(loss) {
-    const button = el("button", { type: "button", class: "pickloss", "aria-pressed": "false", title: `${loss.formula}; ${loss.source}`, onclick: () => this.app.choose(loss.key) },
+    const button = el("button", { type: "button", class: "pickloss", "aria-pressed": "false", onclick: () => this.app.choose(loss.key) },
       el("i", { class: "dot", style: { background: `var(--akl-loss-${loss.key}, var(--akl-ink))` } }),
       el("span", {}, loss.label, " ", el("small", {}, loss.direction)));
     const value = el("span", { class: "v", "data-field": `value.${loss.key}` });
@@ -49,6 +49,7 @@ class Losses {
     numbers.losses.forEach((loss, n) => {
       const row = this.rows.get(loss.key);
       put(row.value, numbers.values[n]);
+      row.button.title = `${loss.formula}; ${loss.source}`;
       row.unit.textContent = loss.unit;
       row.bounds.textContent = loss.upper === null ? (loss.finite ? "0 and up, finite" : "0 to ∞") : `0 to ${num(loss.upper)}`;
       const steps = numbers.steps.subarray(n * size, (n + 1) * size);
