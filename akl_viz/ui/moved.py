@@ -16,18 +16,25 @@ import streamlit as st
 
 LATE_S = 1.0
 """For so long after a change, an address before it is one the browser has not replaced yet."""
-_KEY, _PAGE, _ENTERED = ".moved", "moved.page", "moved.entered"
+_KEY, _PAGE, _ENTERED, _ADDRESS = ".moved", "moved.page", "moved.entered", "moved.address"
 Source = Literal["sent", "address", "kept"]
 
 
 @dataclass
-class _Memory:
-    """What a page remembers of its address between two runs."""
+class _Address:
+    """What the pages put into the address of a session."""
 
-    written: dict[str, str] | None = None
-    """The parameters the page last put there; None before the first time."""
+    last: dict[str, str] = field(default_factory=dict)
     before: list[tuple[dict[str, str], float]] = field(default_factory=list)
     """What stood there until a moment ago, and until when."""
+
+
+@dataclass
+class _Memory:
+    """What a page remembers of its part of the address between two runs."""
+
+    written: dict[str, str] | None = None
+    """The parameters the page last put there, or found there; None before the first time."""
     chosen: object = None
     """What `chose` was told last."""
     seen: int | None = None
@@ -40,11 +47,13 @@ def enter(page: str) -> None:
     """Say at the beginning of a run which page is run: a link from another one drops the parameters of the address."""
     st.session_state[_ENTERED] = st.session_state.get(_PAGE) != page
     st.session_state[_PAGE] = page
+    if st.session_state[_ENTERED]:
+        st.session_state[_ADDRESS] = _Address()
 
 
 def given_of(names: Collection[str]) -> dict[str, str]:
     """The parameters of these names in the address."""
-    return {name: text for name, text in st.query_params.to_dict().items() if name in names}
+    return {name: text for name, text in _present().items() if name in names}
 
 
 def opened(page: str, now: object, given: dict[str, str]) -> bool:
@@ -77,15 +86,17 @@ def write(page: str, parameters: Mapping[str, str | None]) -> None:
         page: begins the key of the session.
         parameters: all of the page.
     """
-    memory = _memory(page)
     wanted = {name: text for name, text in parameters.items() if text is not None}
-    now = st.query_params.to_dict()
-    if wanted != memory.written:
-        given = {name: text for name, text in now.items() if name in parameters}
-        memory.before = [*_late(memory), (given if memory.written is None else memory.written, time.monotonic())]
-        memory.written = wanted
-    new = {name: text for name, text in now.items() if name not in parameters} | wanted
-    if new != now:
+    _memory(page).written = wanted
+    present = _present()
+    new = {name: text for name, text in present.items() if name not in parameters} | wanted
+    if new != present:
+        address = _address()
+        address.before = [*_late(address), (present, time.monotonic())]
+        address.last = new
+    if new != present or new != st.query_params.to_dict():
+        # Also where a late run still has what is wanted: the browser is about to take what was written since. One that
+        # has it already adds nothing to its history.
         st.query_params.from_dict(new)
 
 
@@ -126,19 +137,28 @@ def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> 
 def _went(memory: _Memory, given: dict[str, str], entered: bool) -> bool:
     """Whether somebody went to this address: told once, what is chosen from now on counts.
 
-    It is neither the last one written nor, for a moment, one before. A link to the page has no parameters: what was
-    there stays.
+    A link to the page has no parameters: what was there stays.
     """
-    late = any(given == address for address, _ in _late(memory))
-    went = given != memory.written and not late and (bool(given) or not entered)
+    went = given != memory.written and (bool(given) or not entered)
     if went:
-        memory.written, memory.before = given, []
+        memory.written = given
     return went
 
 
-def _late(memory: _Memory) -> list[tuple[dict[str, str], float]]:
+def _present() -> dict[str, str]:
+    """The whole address as the browser has it, or is about to have it where this run began with a late one."""
+    address, now = _address(), st.query_params.to_dict()
+    return address.last if any(now == one for one, _ in _late(address)) else now
+
+
+def _late(address: _Address) -> list[tuple[dict[str, str], float]]:
     """The addresses that the browser may not have replaced yet."""
-    return [(address, until) for address, until in memory.before if time.monotonic() - until < LATE_S]
+    return [(one, until) for one, until in address.before if time.monotonic() - until < LATE_S]
+
+
+def _address() -> _Address:
+    address: _Address = st.session_state.setdefault(_ADDRESS, _Address())
+    return address
 
 
 def _memory(page: str) -> _Memory:

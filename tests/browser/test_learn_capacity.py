@@ -114,6 +114,17 @@ def test_the_rank_of_the_sentences_can_be_chosen_by_keyboard(app, open_page):
     page.get_by_text("At rank 16, the student of KL(T‖S)").wait_for(timeout=PATIENCE_MS)
 
 
+def test_the_address_holds_the_rank_and_the_points_too(app, open_page):
+    page = opened(open_page, app)
+    page.get_by_role("radio", name="8", exact=True).click()
+    page.get_by_text("Every seed as a point").click()
+    page.wait_for_url("**points=every*", timeout=PATIENCE_MS)
+    page.wait_for_url("**rank=8*", timeout=PATIENCE_MS)
+    again = opened(open_page, app, "?" + page.url.partition("?")[2], fresh=True)
+    assert again.get_by_text("At rank 8, the student of KL(T‖S)").is_visible()
+    assert again.get_by_role("switch", name="Every seed as a point").is_checked()
+
+
 def test_a_loss_that_cannot_run_is_one_sentence_and_nothing_is_lost(app, open_page):
     page = opened(open_page, app, "?result=own&losses=akl:alpha=7&ranks=2&steps=5&seeds=1")
     page.get_by_role("button", name="Run", exact=True).click()

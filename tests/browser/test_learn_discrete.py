@@ -76,6 +76,9 @@ def test_the_seed_of_the_animation_can_be_chosen_and_the_table_can_show_medians(
     for place, loss in enumerate(("forward_kl", "reverse_kl")):
         gaps = [run["head_gap"][5] for run in document["runs"] if run["loss"] == loss]
         assert shown(page, "head_gap", place) == pytest.approx(statistics.median(gaps), rel=FLOAT32)
+    page.wait_for_url("**table=median*", timeout=PATIENCE_MS)
+    again = opened(open_page, app, "?" + urlsplit(page.url).query, fresh=True)
+    again.get_by_role("columnheader", name="loss, median of 6 seeds").wait_for()
 
 
 def test_controls_change_the_experiment_and_its_address_restores_it(app, open_page):

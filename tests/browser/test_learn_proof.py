@@ -100,6 +100,18 @@ def test_a_drag_is_one_step_of_the_history(app, open_page):
     assert page.evaluate("history.length") - before == 1
 
 
+@pytest.mark.parametrize("pause", [20, 60, 120, 200])
+def test_a_choice_taken_back_at_once_leaves_its_address(app, open_page, pause):
+    page = opened(open_page, app)
+    for _ in range(2):
+        page.get_by_role("radio", name="two modes").click()
+        page.wait_for_timeout(pause)
+        page.get_by_role("radio", name="long tail").click()
+        settled(page)
+    page.wait_for_function("() => !location.search.includes('target')", timeout=PATIENCE_MS)
+    assert page.get_by_role("radio", name="long tail").is_checked()
+
+
 def test_a_handle_follows_the_pointer_without_the_server(app, open_page):
     page = opened(open_page, app)
     page.evaluate("WebSocket.prototype.send = () => {}")

@@ -91,6 +91,27 @@ def test_an_address_that_the_browser_has_not_replaced_yet_is_no_move(address, cl
     assert address.now == {"lr": "0.6"}
 
 
+def test_a_choice_taken_back_at_once_is_what_the_address_says(address, clock):
+    moved.enter("page")
+    run(address, (1, {}), given={})
+    run(address, (2, {"lr": "0.5"}), given={})
+    clock[0] += 0.1
+    # The browser has not heard of 0.5 yet, and is about to take it.
+    assert run(address, (3, {}), given={}) == ("sent", {})
+    assert address.entries == 2
+    clock[0] += 0.1
+    assert run(address, (3, {}), given={}) == ("sent", {})
+
+
+def test_another_part_of_a_late_address_is_not_written_back(address, clock):
+    moved.enter("page")
+    moved.write("page", {"lr": "0.7"})
+    clock[0] += 0.1
+    address.now = {}
+    moved.write("look", {"hidden": "akl"})
+    assert address.now == {"lr": "0.7", "hidden": "akl"}
+
+
 def visit(address, now, *, given=None, valid=True):
     """One run of a page whose widgets hold the view; returns whether the address was read."""
     if given is not None:

@@ -5,6 +5,7 @@ Boxes of numbers have no bounds: one with bounds keeps a number beyond them to i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from typing import Any
@@ -40,6 +41,19 @@ def wanted() -> Wanted:
     moved.chose("capacity", now)
     tell_unusable("capacity", now)
     return now
+
+
+def every_seed() -> bool:
+    """The switch that draws every seed as a point."""
+    return st.toggle("Every seed as a point", **_key("every"))
+
+
+def rank_of(ranks: Sequence[int]) -> int:
+    """The choice of the rank that is told seed by seed; the first where the one chosen is none of these."""
+    if st.session_state[PREFIX + "rank"] not in ranks:
+        st.session_state[PREFIX + "rank"] = ranks[0]
+        moved.chose("capacity", _collected())
+    return int(st.segmented_control("Seed by seed, at rank", ranks, required=True, **_key("rank")) or ranks[0])
 
 
 def publish(now: Wanted) -> None:

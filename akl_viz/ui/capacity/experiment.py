@@ -13,7 +13,7 @@ from akl_viz.figures.capacity import GAP, PANELS, Panel, key_html
 from akl_viz.toys import LowRankConfig, LowRankResult
 from akl_viz.ui import charts
 from akl_viz.ui.capacity import findings
-from akl_viz.ui.capacity.controls import publish, wanted
+from akl_viz.ui.capacity.controls import every_seed, publish, rank_of, wanted
 from akl_viz.ui.capacity.pictures import pictures
 from akl_viz.ui.capacity.runs import stored
 from akl_viz.ui.capacity.state import command
@@ -64,8 +64,7 @@ def _is_stored(result: LowRankResult) -> bool:
 def _figures(result: LowRankResult) -> None:
     """The entropy gap on top, the other measures as small multiples."""
     scheme = theme()
-    every = st.toggle("Every seed as a point", key="capacity.every", persist_state="session")
-    gap, *others = pictures(result, scheme, every)
+    gap, *others = pictures(result, scheme, every_seed())
     st.html(key_html(result.config.losses, scheme))
     st.markdown(f"**{GAP.title}**: {GAP.axis}")
     charts.chart(gap, key="capacity.gap", alt=_alt(GAP), file=f"capacity-{GAP.field}")
@@ -88,14 +87,10 @@ def _headline(result: LowRankResult) -> None:
 
 def _by_seed(result: LowRankResult) -> None:
     """In how many seeds, at one rank."""
-    ranks = list(result.config.ranks)
-    if st.session_state.get("capacity.rank") not in ranks:
-        st.session_state["capacity.rank"] = ranks[0]
-    rank = st.segmented_control("Seed by seed, at rank", ranks, required=True, key="capacity.rank")
-    told = findings.sentences(result, int(rank or ranks[0]))
+    told = findings.sentences(result, rank_of(result.config.ranks))
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in told))
     if result.config.seeds == 1:
-        remark("One seed says little, as the interval shows: take more.")
+        remark("One seed says little: take more.")
     with folded("All ranks as a table", "capacity.table") as opened:
         if opened:
             st.dataframe(
@@ -115,7 +110,7 @@ def _reproduce(result: LowRankResult) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _download("Seeds, CSV", result.frame, "capacity-seeds.csv")
         _download("Means and intervals, CSV", lambda: findings.drawn(result)[0], "capacity-means.csv")
-    remark("The address of this page holds the choices: copy it to share them.")
+    remark("The address of this page holds the whole view: copy it to share it.")
 
 
 def _download(label: str, frame: Callable[[], pd.DataFrame], name: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from akl_viz.errors import InvalidInput
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
@@ -27,7 +27,8 @@ LIMITS: dict[str, Limit[int]] = {
     "steps": Limit("The number of Adam steps", 1, MOST_STEPS),
 }
 """Choice -> what a box or an address may hold."""
-_BETWEEN = ";"
+_BETWEEN, _EVERY = ";", "every"
+_RANKS = {str(rank): rank for rank in RANKS}
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Wanted:
     seeds: int = 3
     first_seed: int = 0
     steps: int = 600
+    rank: int = 2
+    """The rank that is told seed by seed."""
+    every: bool = False
+    """Whether every seed is drawn as a point."""
 
     def config(self) -> LowRankConfig:
         """The run. Raises InvalidInput where it cannot be one."""
@@ -58,7 +63,8 @@ class Wanted:
 
 def from_address(query: Mapping[str, str]) -> Wanted:
     """The view of an address; whatever is not valid is left at its default."""
-    return Wanted(**fields_of(_READERS, query))
+    found = Wanted(**fields_of(_READERS, query))
+    return found if "rank" in query else replace(found, rank=_first(found))
 
 
 def unusable(query: Mapping[str, str]) -> list[str]:
@@ -77,6 +83,8 @@ def to_address(wanted: Wanted) -> dict[str, str | None]:
         "steps": (wanted.steps, default.steps, str(wanted.steps)),
     }
     found: dict[str, str | None] = {"result": OWN if own else None}
+    found["rank"] = None if wanted.rank == _first(wanted) else str(wanted.rank)
+    found["points"] = _EVERY if wanted.every else None
     return found | {name: text if own and value != usual else None for name, (value, usual, text) in parts.items()}
 
 
@@ -103,10 +111,17 @@ def _loss(text: str) -> str | None:
     return None if spec is None else str(spec)
 
 
+def _first(wanted: Wanted) -> int:
+    """The rank that is told of until another one is chosen; the stored result has the default's and more."""
+    return min(wanted.ranks, default=Wanted.rank) if wanted.source == OWN else Wanted.rank
+
+
 _READERS: Readers = {
     "result": ("source", word((STORED, OWN))),
     "losses": ("losses", Many(_loss, _BETWEEN, MOST_LOSSES)),
-    "ranks": ("ranks", Many({str(rank): rank for rank in RANKS}.get, ".", len(RANKS))),
+    "ranks": ("ranks", Many(_RANKS.get, ".", len(RANKS))),
+    "rank": ("rank", _RANKS.get),
+    "points": ("every", {_EVERY: True}.get),
     "seeds": ("seeds", LIMITS["seeds"].read),
     "first": ("first_seed", LIMITS["first_seed"].read),
     "steps": ("steps", LIMITS["steps"].read),

@@ -152,7 +152,7 @@ def _restore() -> None:
         st.session_state.setdefault(PREFIX + name, list(value) if isinstance(value, tuple) else value)
     given = moved.given_of(to_address(chosen.DEFAULT))
     # The animation takes its own out of the address as soon as it is drawn.
-    spoiled = look.unusable(st.query_params.to_dict())
+    spoiled = look.unusable(moved.given_of(look.to_address(look.Look())))
     if moved.opened("discrete", _collected(), given):
         _fill(asdict(from_address(given)))
         _remember()

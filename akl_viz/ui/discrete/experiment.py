@@ -53,11 +53,12 @@ def _animation(result: Result) -> None:
     """Draw it; what a person changes about how it is looked at runs the fragment alone and goes into the address."""
     turn = st.session_state.setdefault(_TURN, 0)
     view = moved.last_sent(KEY)
-    source = moved.newest(_LOOK, view, moved.given_of(look.to_address(Look())))
+    given = moved.given_of(look.to_address(Look()))
+    source = moved.newest(_LOOK, view, given)
     if source == "sent" and view is not None:
         now = look.sent(view)
     elif source == "address":
-        now = look.from_address(st.query_params.to_dict())
+        now = look.from_address(given)
         turn += 1
     else:
         now = st.session_state.get(_LOOK, Look())
@@ -84,7 +85,7 @@ def _findings(result: Result) -> None:
     if not config.start.random:
         remark("This start is the same for every seed: it is counted once.")
     elif config.seeds == 1:
-        remark("One seed says little, as the interval shows: raise *Seeds* above.")
+        remark("One seed says little: raise *Seeds* above.")
 
 
 def _reproduce(result: Result, now: Choices) -> None:

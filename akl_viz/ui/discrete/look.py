@@ -13,6 +13,7 @@ from akl_viz.ui.address import Many, Readers, fields_of, invalid, known_loss, wo
 from akl_viz.ui.discrete.choices import BETWEEN, MOST_LOSSES, MOST_STEPS
 from akl_viz.ui.view import SCALES
 
+_MEDIAN = "median"
 FIRST_STEP = 5
 """The step the page opens at: the losses lie well apart there."""
 
@@ -29,10 +30,13 @@ class Look:
     """Axis of the gaps."""
     hidden: tuple[str, ...] = ()
     """Losses that are not drawn."""
+    median: bool = False
+    """Whether the table shows medians, where there are several seeds."""
 
     def packed(self) -> dict[str, Any]:
         """For the browser."""
-        return {"step": self.step, "scale": self.scale, "gapScale": self.gap_scale, "hidden": list(self.hidden)}
+        shown = {"hidden": list(self.hidden), "median": self.median}
+        return {"step": self.step, "scale": self.scale, "gapScale": self.gap_scale, **shown}
 
 
 def sent(view: Mapping[str, Any]) -> Look:
@@ -45,6 +49,7 @@ def sent(view: Mapping[str, Any]) -> Look:
         scale=scale if scale in SCALES else None,
         gap_scale=gap_scale if gap_scale in SCALES else SCALES[0],
         hidden=names[:MOST_LOSSES],
+        median=view.get("median") is True,
     )
 
 
@@ -65,6 +70,7 @@ def to_address(look: Look) -> dict[str, str | None]:
         "scale": look.scale,
         "gaps": None if look.gap_scale == SCALES[0] else look.gap_scale,
         "hidden": BETWEEN.join(look.hidden) or None,
+        "table": _MEDIAN if look.median else None,
     }
 
 
@@ -83,4 +89,5 @@ _READERS: Readers = {
     "scale": ("scale", word(SCALES)),
     "gaps": ("gap_scale", word(SCALES)),
     "hidden": ("hidden", Many(_loss, BETWEEN, MOST_LOSSES)),
+    "table": ("median", {_MEDIAN: True}.get),
 }

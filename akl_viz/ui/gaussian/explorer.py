@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -15,7 +15,7 @@ from akl_viz.ui.components.gaussian import COMPONENT
 from akl_viz.ui.folded import folded
 from akl_viz.ui.gaussian.fits import fitted, numbers_of, ready, stored
 from akl_viz.ui.gaussian.payload import payload
-from akl_viz.ui.gaussian.state import GRIDS, PRESETS, State, checked, command, from_address, to_address, unusable
+from akl_viz.ui.gaussian.state import GRIDS, PRESETS, Part, State, checked, command, from_address, to_address, unusable
 from akl_viz.ui.gaussian.sweep import marked, sweep_commands, turns
 from akl_viz.ui.moved import given_of, hold, last_sent, newest, write
 from akl_viz.ui.results import theme
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEY = "gaussian.explorer"
 _KEPT = "gaussian.state"
+_DIGITS = 9
+"""Of a share of the weights: 3 and 5 are the paper's .375 and .625."""
 _COMPONENT = st.components.v2.component("akl_gaussian", **COMPONENT.parts(), isolate_styles=True)
 
 
@@ -55,11 +57,11 @@ def explorer() -> None:
 
 def _state(sent: Mapping[str, Any] | None) -> State:
     """What the browser sent, what the address says, or what was there before."""
-    source = newest("gaussian", sent, given_of(to_address(State())))
+    given = given_of(to_address(State()))
+    source = newest("gaussian", sent, given)
     if source == "sent" and sent is not None:
         return checked(sent)
     if source == "address":
-        given = st.query_params.to_dict()
         found = from_address(given)
         note_unusable("gaussian", unusable(given), found)
         return found
@@ -106,10 +108,14 @@ def _where_it_turns(state: State) -> None:
 
 def _sd_of(state: State) -> float | None:
     """The common sd of a target of the sweep; None for any other."""
-    paper = PRESETS[State().preset].parts
-    same = [part[::2] for part in state.parts] == [part[::2] for part in paper]
-    sds = {part[1] for part in state.parts}
-    return sds.pop() if same and len(sds) == 1 else None
+    paper, sds = PRESETS[State().preset].parts, {part[1] for part in state.parts}
+    return sds.pop() if _but_sd(state.parts) == _but_sd(paper) and len(sds) == 1 else None
+
+
+def _but_sd(parts: Sequence[Part]) -> list[tuple[float, float]]:
+    """Mean and share of every part."""
+    total = sum(part[-1] for part in parts)
+    return [(part[0], round(part[-1] / total, _DIGITS)) for part in parts]
 
 
 def _reproduce(state: State, whole: bool) -> None:

@@ -28,9 +28,10 @@ def explorer() -> None:
     """Draw the explorer. What a person changes runs this fragment alone."""
     sent = last_sent(KEY)
     settled = sent is None or sent.get("settled") is not False
-    asked, read = _state(sent)
+    given = given_of(to_address(State()))
+    asked, read = _state(sent, given)
     found, numbers = numbers_of(scene(asked))
-    _tell_unusable(read, asked, found)
+    _tell_unusable(given if read else {}, asked, found)
     seq = sent["seq"] if sent is not None else 0
     _COMPONENT(key=KEY, data=payload(found, numbers, seq), default={"view": None}, on_view_change=hold)
     st.session_state[_KEPT] = found.state
@@ -43,21 +44,21 @@ def explorer() -> None:
     _reproduce(found)
 
 
-def _state(sent: Mapping[str, Any] | None) -> tuple[State, bool]:
+def _state(sent: Mapping[str, Any] | None, given: dict[str, str]) -> tuple[State, bool]:
     """What the browser sent, what the address says, or what was there before; whether the address was read."""
-    source = newest("divergences", sent, given_of(to_address(State())))
+    source = newest("divergences", sent, given)
     if source == "sent" and sent is not None:
         return checked({**sent, "loss": _spec(sent)}), False
     if source == "address":
-        return from_address(st.query_params.to_dict()), True
+        return from_address(given), True
     kept = st.session_state.get(_KEPT)
     return (kept if isinstance(kept, State) else State()), False
 
 
-def _tell_unusable(read: bool, asked: State, found: Scene) -> None:
-    """Say what of the address is not shown."""
+def _tell_unusable(read: dict[str, str], asked: State, found: Scene) -> None:
+    """Say what is not shown of the address, where it was read."""
     if read:
-        names = unusable(st.query_params.to_dict()) + left_out(asked, found)
+        names = unusable(read) + left_out(asked, found)
         note_unusable("divergences", names, found.state)
     tell_unusable("divergences", found.state)
 

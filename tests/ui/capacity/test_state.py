@@ -18,10 +18,12 @@ from akl_viz.ui.capacity.state import (
     unusable,
 )
 
-CHOSEN = Wanted(OWN, ("akl:direction=reversed,mu=0.6", "jsd"), (2, 4), 5, 7, 40)
+CHOSEN = Wanted(OWN, ("akl:direction=reversed,mu=0.6", "jsd"), (2, 4), 5, 7, 40, 4, True)
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), CHOSEN, Wanted(source=OWN)])
+@pytest.mark.parametrize(
+    "wanted", [Wanted(), CHOSEN, Wanted(source=OWN), Wanted(rank=16), Wanted(source=OWN, ranks=(3, 6), rank=3)]
+)
 def test_an_address_brings_the_choices_back(wanted):
     found = {name: text for name, text in to_address(wanted).items() if text is not None}
     assert from_address(found) == wanted

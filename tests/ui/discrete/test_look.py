@@ -5,7 +5,7 @@ import pytest
 from akl_viz.ui.discrete.choices import MOST_STEPS
 from akl_viz.ui.discrete.look import Look, from_address, sent, to_address, unusable
 
-CHOSEN = Look(33, "log", "log", ("akl:direction=reversed", "reverse_kl"))
+CHOSEN = Look(33, "log", "log", ("akl:direction=reversed", "reverse_kl"), True)
 
 
 @pytest.mark.parametrize("look", [Look(), CHOSEN, Look(0, "linear")])
@@ -46,4 +46,5 @@ def test_what_a_browser_should_not_send_is_left_out(view):
 
 
 def test_unknown_words_of_an_address_are_named():
-    assert unusable({"scale": "cubic", "gaps": "x", "hidden": "akl;nonsense"}) == ["scale", "gaps", "hidden"]
+    given = {"scale": "cubic", "gaps": "x", "hidden": "akl;nonsense", "table": "mean"}
+    assert unusable(given) == list(given)

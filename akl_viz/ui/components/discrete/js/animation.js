@@ -19,7 +19,7 @@ class Animation {
     this.scale = kept.scale;
     this.gapScale = kept.gapScale;
     this.hidden = kept.hidden;
-    this.median = Boolean(kept.median && data.medians);
+    this.median = Boolean(kept.median);
     this.build(kept);
     this.watch = new ResizeObserver(() => this.layout());
     this.watch.observe(root);
@@ -44,7 +44,7 @@ class Animation {
     this.player = new Player(data.steps, start, (frame) => this.draw(frame), () => this.settle());
     this.legend = new Legend(data.losses, this.hidden, () => this.layout(), () => this.settle());
     this.stage = new Stage(data, data.codes);
-    this.readout = new Readout(data, this.median, (median) => { this.median = median; this.draw(this.player.frame); });
+    this.readout = new Readout(data, this.median, (median) => { this.median = median; this.settle(); });
     const move = (frame) => { this.player.pause(); this.player.go(frame); };
     this.gaps = ["Head gap", "Tail gap"].map((title, place) =>
       new Gap(data, place, title, "share of the gap at the start that is left", move, () => this.settle()));
@@ -94,13 +94,13 @@ class Animation {
   }
 
   // Equal for looks that the address need not tell apart.
-  told({ step, scale, gapScale, hidden }) {
-    return JSON.stringify([step, scale, gapScale, [...hidden].sort()]);
+  told({ step, scale, gapScale, hidden, median }) {
+    return JSON.stringify([step, scale, gapScale, [...hidden].sort(), median]);
   }
 
   tell() {
-    const { scale, gapScale, hidden } = this;
-    const view = { seq: this.seq + 1, step: this.data.steps[this.player.frame], scale, gapScale, hidden: [...hidden] };
+    const { scale, gapScale, hidden, median } = this;
+    const view = { seq: this.seq + 1, step: this.data.steps[this.player.frame], scale, gapScale, hidden: [...hidden], median };
     if (this.send(view)) this.seq += 1;
     else this.timer = setTimeout(() => this.tell(), AWAY_MS);
   }

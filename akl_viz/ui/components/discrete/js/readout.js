@@ -22,7 +22,9 @@ class Readout {
   }
 
   show(median) {
-    const { data } = this, seed = data.seed === null ? "" : `seed ${data.seed}`, all = `median of ${data.seeds} seeds`;
+    const { data } = this;
+    median &&= data.medians !== null;
+    const seed = data.seed === null ? "" : `seed ${data.seed}`, all = `median of ${data.seeds} seeds`;
     this.numbers = median ? data.medians : data.shown;
     this.whose.textContent = ["loss", median ? all : seed].filter(Boolean).join(", ");
     if (!data.medians) return;
