@@ -36,8 +36,8 @@ def add_optimiser(parser: argparse.ArgumentParser) -> None:
 
 
 def losses_of(arguments: argparse.Namespace) -> tuple[str, ...] | None:
-    """The given losses; None where none was given."""
-    return tuple(arguments.loss) if arguments.loss else None
+    """The given losses, each once; None where none was given."""
+    return tuple(dict.fromkeys(arguments.loss)) if arguments.loss else None
 
 
 def optimisers_of(preset: Sequence[Any], arguments: argparse.Namespace) -> Any:

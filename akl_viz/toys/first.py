@@ -37,6 +37,8 @@ class FirstCount:
     """Seeds in which neither was ahead."""
     never: int
     """Ties in which neither ever got below the share."""
+    empty: int
+    """Ties in which there was no gap from the beginning."""
     n: int
     steps: int
     """Steps of the runs."""
@@ -84,10 +86,15 @@ class FirstCount:
     @property
     def _ties(self) -> str:
         """How the seeds without a first one came about."""
-        same = self.ties - self.never
+        same = self.ties - self.never - self.empty
         seeds = f"in all {self.n} seeds" if self.n > 1 else "in the one seed"
         parts = []
-        for count, what in ((self.never, f"neither got there within {self.steps:,} steps"), (same, self._same)):
+        kinds = (
+            (self.empty, f"the {_GAPS[self.field]} was 0 from the beginning"),
+            (self.never, f"neither got there within {self.steps:,} steps"),
+            (same, self._same),
+        )
+        for count, what in kinds:
             if count:
                 parts.append(f"{seeds if count == self.n else f'in {count}'} {what}")
         return ", ".join(parts)
@@ -114,8 +121,7 @@ def who_was_first(
     check_share(share)
     _check_gap(field)
     when = [_first_below(runs.share_left(field, loss, optimiser), share) for loss in (first, second)]
-    never = int((np.isinf(when[0]) & np.isinf(when[1])).sum())
-    return _count(runs, (first, second), when, (field, share, None, never), optimiser)
+    return _count(runs, (first, second), when, (field, share, None), optimiser)
 
 
 def who_was_ahead(
@@ -131,7 +137,7 @@ def who_was_ahead(
     if not len(places):
         raise InvalidInput(f"Step {step} was not recorded; the last one is {runs.steps[-1]}.")
     gaps = [runs.curve(field, loss, optimiser)[:, places[0]] for loss in (first, second)]
-    return _count(runs, (first, second), gaps, (field, None, step, 0), optimiser)
+    return _count(runs, (first, second), gaps, (field, None, step), optimiser)
 
 
 def check_share(share: float) -> None:
@@ -155,15 +161,18 @@ def _count(
     runs: DiscreteRuns,
     losses: tuple[str, str],
     smaller_is_ahead: list[FloatArray],
-    facts: tuple[str, float | None, int | None, int],
+    asked: tuple[str, float | None, int | None],
     optimiser: int,
 ) -> FirstCount:
     """The count with its interval. Starts without randomness make all seeds one."""
     once = not runs.config.start.random
     a, b = (values[:1] if once else values for values in smaller_is_ahead)
-    field, share, step, never = facts
+    field, share, step = asked
+    begin = runs.curve(field, losses[0], optimiser)[: len(a), 0]
+    empty = int((begin == 0.0).sum()) if share is not None else 0
+    never = int((np.isinf(a) & np.isinf(b)).sum())
     wins, ties = int((b < a).sum()), int((b == a).sum())
     low, high = binomial_interval(wins, len(a))
     setting = f"{runs.config.optimisers[optimiser].label} {_STARTS[runs.config.start.kind]}"
-    count = (wins, ties, min(never, ties), len(a), int(runs.steps[-1]), runs.config.every)
+    count = (wins, ties, never, empty, len(a), int(runs.steps[-1]), runs.config.every)
     return FirstCount(*losses, field, share, step, *count, low, high, setting)

@@ -175,7 +175,7 @@ def _optima(
                 value=values[place],
                 mean=mean,
                 covariance=covariance,
-                is_global=values[place] <= best + _SAME_VALUE,
+                is_global=bool(values[place] <= best + _SAME_VALUE),
                 starts=tuple(np.flatnonzero(where == number).tolist()),
                 density=density,
                 moments=moments(points, density),

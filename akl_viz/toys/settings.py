@@ -93,7 +93,7 @@ class Start:
     @property
     def random(self) -> bool:
         """Whether seeds differ."""
-        return self.kind in ("uniform", "warm")
+        return self.kind == "uniform" or (self.kind == "warm" and self.noise > 0.0)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class _Memory:
 
 def fill(prefix: str, values: Mapping[str, Any]) -> None:
     """Put values into widgets whose keys begin with the prefix, before any of them is drawn."""
+    if not values:
+        return
     memory = _memory(prefix)
     for name, value in values.items():
         earlier = memory.filled[name].before if name in memory.filled else ()

@@ -174,6 +174,13 @@ def test_gaussian_marks_the_starts_that_ran_off_and_ranks_the_others(run):
     assert "forward_kl           failed  24 of 24 starts ended at no minimum" in lines[0]
 
 
+def test_gaussian_calls_no_optimum_global_where_starts_ran_off_below_it(run):
+    options = ("gaussian", "--means", "5,95", "--sds", "15", "--weights", "0.375,0.625")
+    (reverse,) = [one for one in toyed(run, *options)["runs"] if one["loss"] == "reverse_kl"]
+    assert [one["global"] for one in reverse["optima"]] == [False] * len(reverse["optima"])
+    assert "so that no optimum is global" in run("toy", *options).out
+
+
 def test_gaussian_says_in_a_sentence_that_no_start_ended_at_a_minimum(run):
     told = run("toy", "gaussian", "--means=0,100", "--sds=2", "--loss", "forward_kl")
     assert (told.code, told.out) == (2, "")

@@ -24,6 +24,7 @@ import pytest
         (("discrete", "--csv", "no/such/folder/f.csv"), "cannot be written: make the folder"),
         (("gaussian", "--means", "1,2:3"), "same one or two coordinates"),
         (("gaussian", "--sd", "7", "--sds", "5"), "leave one out"),
+        (("gaussian", "--means", ""), "--means holds '', which is no number"),
         (("gaussian", "--sd", "0"), "Standard deviations must lie above 0"),
         (("gaussian", "--grid", "x"), "The grid must be one of paper, wide"),
         (("lowrank", "--ranks", "1.5"), "--ranks must be whole numbers"),

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from akl_viz.errors import InvalidInput
-from akl_viz.toys import DiscreteRuns, Optimiser, binomial_interval, discrete_config, who_was_ahead, who_was_first
+from akl_viz.toys import (
+    DiscreteRuns,
+    Optimiser,
+    Start,
+    binomial_interval,
+    discrete_config,
+    who_was_ahead,
+    who_was_first,
+)
 from akl_viz.toys.results import FIELDS
 
 
@@ -120,6 +128,19 @@ def test_a_tie_between_recorded_steps_is_told_as_one():
         told.append(who_was_first(run_discrete(config), "reverse_kl", "mixed_kl").sentence())
     assert "mixed KL brought the tail gap below 50 % of its start before KL(S‖T) in 20 of 20 seeds" in told[0]
     assert told[1].endswith("in all 20 seeds both got there between the same two recorded steps, 5 apart.")
+
+
+@pytest.mark.parametrize("start", ["warm", "zeros"])
+def test_a_gap_that_was_never_there_is_no_tie_at_a_step(start):
+    runs = runs_of([[0.0, 0.0]] * 3, [[0.0, 0.0]] * 3, start=start)
+    told = who_was_first(runs, "forward_kl", "reverse_kl").sentence()
+    assert told.endswith("the tail gap was 0 from the beginning.")
+    assert "step" not in told
+
+
+def test_a_warm_start_without_noise_is_the_same_for_every_seed():
+    assert not Start("warm", noise=0.0).random
+    assert Start("warm", noise=0.5).random
 
 
 def test_seeds_that_cannot_differ_count_as_one():

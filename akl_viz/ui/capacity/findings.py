@@ -32,7 +32,7 @@ class Told:
     @property
     def verdict(self) -> str:
         """What the interval allows to say."""
-        if abs(self.mean) < NEGLIGIBLE:
+        if self._negligible:
             return "equal"
         known = math.isfinite(self.low)
         if known and self.low > 0.0:
@@ -46,10 +46,16 @@ class Told:
     @property
     def amount(self) -> str:
         """The difference with its interval in words."""
-        if abs(self.mean) < NEGLIGIBLE:
+        if self._negligible:
             return f"entropy within {NEGLIGIBLE:g} nats of the teacher's: equal"
         spread = "one seed, no interval" if self.n < 2 else f"95 % interval {self.low:+.3f} to {self.high:+.3f}"
         return f"entropy {self.mean:+.3f} nats from the teacher's ({spread}, n = {self.n})".replace("-", "−")
+
+    @property
+    def _negligible(self) -> bool:
+        """Whether the mean lies within NEGLIGIBLE of 0, and the whole interval where there is one."""
+        ends = (self.mean, *(end for end in (self.low, self.high) if math.isfinite(end)))
+        return all(abs(end) < NEGLIGIBLE for end in ends)
 
 
 def gap_result(result: LowRankResult) -> LowRankResult:
@@ -91,7 +97,7 @@ def headline(result: LowRankResult) -> list[str]:
             ("smoother", "more spread out than its teacher"),
             ("sharper", "sharper than its teacher"),
             ("equal", f"within {NEGLIGIBLE:g} nats of its teacher's entropy"),
-            ("undecided", "neither with confidence"),
+            ("undecided", "neither more spread out nor sharper with confidence"),
             ("above", "more spread out than its teacher in this one seed"),
             ("below", "sharper than its teacher in this one seed"),
         ):

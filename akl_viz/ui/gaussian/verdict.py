@@ -78,7 +78,7 @@ def _kind(one: tuple[int, ...], parts: int) -> str:
     if parts == 1:
         return "is the target's only part"
     if not one:
-        return "lies between the parts"
+        return "covers no part"
     if len(one) == 1:
         return "sits on one mode"
     return "spans both" if parts == 2 else f"spans {len(one)} of {parts}"

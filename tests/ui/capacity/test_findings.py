@@ -31,6 +31,17 @@ def test_the_difference_is_taken_seed_by_seed_so_a_teacher_that_varies_hides_not
     assert found == ["smoother", "sharper", "equal", "undecided"]
 
 
+def test_a_mean_near_zero_of_seeds_that_differ_is_not_equality():
+    result = made([[[0.027, -0.027] * 2, np.full(SEEDS, 1e-4)], [[0.3] * SEEDS] * 2])
+    wide, equal, *_ = findings.told(result)
+    assert (wide.verdict, equal.verdict) == ("undecided", "equal")
+    assert "95 % interval" in wide.amount
+    assert findings.headline(result)[0] == (
+        "Trained by forward_kl, the student is within 0.001 nats of its teacher's entropy at rank 8; neither more "
+        "spread out nor sharper with confidence at rank 2."
+    )
+
+
 def test_counts_and_interval_of_one_loss_at_one_rank():
     row = findings.told(made([[[0.1, 0.2, 0.3, -0.4]] * 2] * 2))[0]
     assert (row.above, row.below, row.n) == (3, 1, 4)

@@ -87,6 +87,11 @@ def test_forward_kl_matches_moments_on_both_grids():
         assert max(fits.moment_error("reverse_kl")) > 1.0
 
 
+def test_an_optimum_beyond_every_part_is_not_said_to_lie_between_them():
+    told = sentence(fitted(checked({"preset": "modes", "parts": [[13.38, 18.988, 1], [0, 2, 0.687]]}))["paper"])
+    assert "covers no part: 0.142 nats at mean −433" in told
+
+
 def test_covering_is_measured_in_the_students_own_shape():
     means = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
     assert covered(means, np.zeros(2), np.diag([4.0, 1.0])) == (0, 1)
@@ -161,6 +166,9 @@ def test_no_optimum_is_called_global_where_starts_ran_off_below_it():
     assert "The best of those found sits on one mode: 0.817 nats" in told
     reverse = packed(fitted(state), state.grids)["losses"][1]
     assert not reverse["optima"][0]["best"]
+    assert json.loads(json.dumps(payload(state, packed(fitted(state), state.grids), 0), allow_nan=False))
+    (listed,) = [run["optima"] for run in fits.to_json()["runs"] if run["loss"] == "reverse_kl"]
+    assert json.loads(json.dumps(listed))[0]["global"] is False
     assert unpacked(reverse["least"])[-1] < 0.4
     wide = fitted(state)["wide"]
     assert wide.ran_below("reverse_kl") is None

@@ -121,7 +121,7 @@ class Explorer {
 
   key(event, side) {
     const direction = DIRECTIONS[event.key];
-    if (!direction) return;
+    if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const by = event.shiftKey ? LEAP : STEP, [x, y] = placed(this.state[side]);
     this.move(side, shares([x + by * direction[0], y + by * direction[1]], this.data.edge));

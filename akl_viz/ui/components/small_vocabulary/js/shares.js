@@ -46,8 +46,10 @@ class Axis {
   // One step of an arrow key: a hundredth, or a quarter more or less on the logarithmic axis.
   step(p, steps) {
     if (!this.log) return Math.min(1, Math.max(0, p + 0.01 * steps));
-    const from = p > 0 ? p : 10 ** -FLOOR;
-    return p === 0 && steps < 0 ? 0 : Math.min(1, Math.max(10 ** -FLOOR, from * 1.25 ** steps));
+    if (p === 0 && steps < 0) return 0;
+    // What was typed below the lower edge of the axis is not raised by going down.
+    const least = 10 ** -FLOOR, from = p > 0 ? p : least;
+    return Math.min(1, Math.max(Math.min(from, least), from * 1.25 ** steps));
   }
 
   get ticks() {
