@@ -14,9 +14,9 @@ def run() -> int:
             # Closed by whoever started it: what is written there goes nowhere, as with print.
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     try:
-        from akl_viz.cli import main
+        from akl_viz.cli import end, main
 
-        return main()
+        return end(main())
     except KeyboardInterrupt:
         return 130
 

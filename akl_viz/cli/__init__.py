@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 from akl_viz import __version__
 from akl_viz.cli import app, distill, divergence, inspect, models, toy
 from akl_viz.cli.command import Command, discard, flush
+from akl_viz.distill.launched import launched
 from akl_viz.errors import AklVizError
 
 COMMANDS: tuple[Command, ...] = (
@@ -48,6 +50,19 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_options(options)
         options.set_defaults(run=command.run)
     return parser
+
+
+def end(code: int) -> int:
+    """Return the exit code, or end at once with it as one of several processes that a launcher started.
+
+    Threads of torch's process group outlive it now and then, and abort the interpreter as it clears up (torch 2.13,
+    gloo): the launcher would report a run as failed whose work is done and written.
+    """
+    if launched():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
