@@ -126,10 +126,9 @@ def run_gaussian(arguments: argparse.Namespace) -> Result:
     from akl_viz.toys import NO_MINIMUM, Mixture, fit_gaussians, gaussian_config
 
     target = None
-    given = [text for text in (arguments.means, arguments.sds, arguments.weights) if text is not None]
     if arguments.sd is not None and arguments.sds is not None:
         raise InvalidInput("--sd sets that of every part and --sds those of each: leave one out.")
-    if given:
+    if any(text is not None for text in (arguments.means, arguments.sds, arguments.weights)):
         stored = gaussian_config(arguments.preset).target
         means = optional_points(arguments.means, "--means") or stored.means
         sds = optional_points(arguments.sds, "--sds") or stored.sds

@@ -65,7 +65,7 @@ def opened(page: str, now: object, given: dict[str, str]) -> bool:
         given: the page's parameters in the address.
     """
     memory = _memory(page)
-    entered = memory.written is None or st.session_state.get(_ENTERED, True)
+    entered = _entered(memory)
     return (entered or now == memory.chosen) and _went(memory, given, entered)
 
 
@@ -124,14 +124,17 @@ def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> 
     if sent is None:
         # A new component counts from the beginning.
         memory.seen = memory.outdated = None
-    entered = sent is None and (memory.written is None or st.session_state.get(_ENTERED, True))
-    if (sent is None or sent["seq"] == memory.seen) and _went(memory, given, entered):
+        return "address" if _went(memory, given, _entered(memory)) else "kept"
+    if sent["seq"] == memory.seen and _went(memory, given, entered=False):
         memory.outdated = memory.seen
         return "address"
-    if sent is None:
-        return "kept"
     memory.seen = sent["seq"]
     return "kept" if memory.seen == memory.outdated else "sent"
+
+
+def _entered(memory: _Memory) -> bool:
+    """Whether this run comes from another page, or is the first one."""
+    return memory.written is None or bool(st.session_state.get(_ENTERED, True))
 
 
 def _went(memory: _Memory, given: dict[str, str], entered: bool) -> bool:

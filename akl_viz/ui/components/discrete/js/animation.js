@@ -25,7 +25,7 @@ class Animation {
     this.watch.observe(root);
     this.layout();
     // What was chosen just before it was built anew is still to be told.
-    if (goesOn && this.told(before) !== this.told({ ...data.look, hidden: new Set(data.look.hidden) })) this.settle();
+    if (goesOn && this.written(before) !== this.written(data.look)) this.settle();
   }
 
   get log() {
@@ -93,8 +93,8 @@ class Animation {
     this.timer = setTimeout(() => this.tell(), SEND_MS);
   }
 
-  // Equal for looks that the address need not tell apart.
-  told({ step, scale, gapScale, hidden, median }) {
+  // A look as text: equal for those that the address need not tell apart.
+  written({ step, scale, gapScale, hidden, median }) {
     return JSON.stringify([step, scale, gapScale, [...hidden].sort(), median]);
   }
 
