@@ -13,6 +13,7 @@ from benchmarks.browser import ROOT
 
 NAMES = (
     "analysis_cost",
+    "architectures",
     "loss_cost",
     "first_paint",
     "interaction",

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 LICENCES = ROOT / "docs" / "licences.md"
 RACE = ROOT / "docs" / "race.md"
+ARCHITECTURES = ROOT / "docs" / "architectures.md"
 CHART = ROOT / "docs" / "loss-cost.svg"
 VERSIONED = ("streamlit", "torch", "transformers", "plotly", "pandas", "scipy")
 
@@ -141,10 +142,22 @@ def race(section: str) -> str:
 
 RACE_SECTIONS = {name: partial(race, name) for name in ("race_setting", "race_head", "race_tail", "race_claims")}
 
+
+def architectures() -> str:
+    """One row per architecture of the sweep, as the benchmark recorded it."""
+    with (ROOT / "benchmarks" / "results" / "architectures.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            (row["measure"], row["note"], "" if row["note"].startswith("refused") else f"{float(row['value']):.1e}")
+            for row in csv.DictReader(file)
+        ]
+    return table(("architecture", "way", "largest difference of a logit"), rows)
+
+
 DOCUMENTS: dict[Path, dict[str, Callable[[], str]]] = {
     README: SECTIONS,
     LICENCES: {"licences": licences},
     RACE: RACE_SECTIONS,
+    ARCHITECTURES: {"architectures": architectures},
 }
 """Document -> its generated sections."""
 

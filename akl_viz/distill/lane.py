@@ -26,6 +26,7 @@ from akl_viz.distill.seeds import seeded_default
 from akl_viz.distill.sequences import Batch
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
+from akl_viz.models.passes import one_pass
 
 _RECENT = 20
 """Steps over which the speed is taken."""
@@ -119,7 +120,7 @@ class Lane:
         """
         with self._timed(), self._dropout(part):
             with self._arithmetic():
-                logits = self._runner(input_ids=batch.inputs, use_cache=False).logits[..., : self._rows]
+                logits = one_pass(self._runner, batch.inputs)[..., : self._rows]
             loss = self._objective(teacher_logits, logits, batch)
             share = batch.count / max(positions, 1)
             self._sum += loss.detach().item() * share

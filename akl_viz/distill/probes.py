@@ -19,6 +19,7 @@ from akl_viz.distill.seeds import generator
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.divergences import DIVERGENCES, Pair, gaps_of, head_of, rows_per_block, weights_of
 from akl_viz.errors import InvalidInput
+from akl_viz.models.passes import one_pass
 
 _LARGEST_LOSS = 700.0
 """exp of more is no float64."""
@@ -270,5 +271,5 @@ def _gathered(parts: list[dict[str, Tensor]], processes: Processes) -> tuple[dic
 def logits_of(model: Any, ids: Tensor, rows: int) -> Tensor:
     """(T - 1, rows) logits of one sequence (T,), at least float32: row t predicts token t + 1."""
     device = next(model.parameters()).device
-    logits: Tensor = model(input_ids=ids[None, :-1].to(device), use_cache=False).logits[0, :, :rows]
+    logits = one_pass(model, ids[None, :-1].to(device))[0, :, :rows]
     return logits if logits.dtype == torch.float64 else logits.float()

@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from akl_viz.models.passes import one_pass, passes_of
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -71,14 +73,19 @@ class Sampler:
     def _continued(self, model: Any, ids: Tensor, length: int, generators: Sequence[torch.Generator]) -> list[Tensor]:
         """The loop of `continued`."""
         device, cache = next(model.parameters()).device, None
+        # A cache is used where it says what a whole pass would say.
+        cached = length <= passes_of(model).cached_to
         ended = torch.zeros(len(ids), dtype=torch.bool)
         lengths = torch.full((len(ids),), ids.shape[1])
         while ids.shape[1] < length and not bool(ended.all()):
             self.check()
-            step = ids if cache is None else ids[:, -1:]
-            output = model(input_ids=step.to(device), past_key_values=cache, use_cache=True)
-            cache = output.past_key_values
-            logits = output.logits[:, -1, : self.vocabulary.rows].float() / self.temperature
+            step = (ids if cache is None else ids[:, -1:]).to(device)
+            if cached:
+                output = model(input_ids=step, past_key_values=cache, use_cache=True)
+                cache, whole = output.past_key_values, output.logits
+            else:
+                whole = one_pass(model, step)
+            logits = whole[:, -1, : self.vocabulary.rows].float() / self.temperature
             rows = logits.softmax(-1).cpu()
             # Of logits that are no numbers any token may be drawn: whoever scores it finds out, and says so.
             rows = torch.where(rows.isfinite().all(-1, keepdim=True), rows, 1.0)

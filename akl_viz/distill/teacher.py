@@ -12,6 +12,7 @@ from akl_viz.distill.config import DataConfig
 from akl_viz.distill.seeds import generator
 from akl_viz.distill.sequences import Batch
 from akl_viz.models import Checkpoint
+from akl_viz.models.passes import one_pass
 
 
 class Teacher:
@@ -56,8 +57,7 @@ class Teacher:
     def _forward(self, inputs: Tensor) -> Tensor:
         # Not inference mode: the loss keeps a view of these logits for its backward pass.
         with torch.no_grad(), self._arithmetic():
-            logits: Tensor = self._model(input_ids=inputs, use_cache=False).logits[..., : self._rows]
-        return logits
+            return one_pass(self._model, inputs)[..., : self._rows]
 
     def _cached(self, batch: Batch) -> Tensor:
         """The logits of every row, each computed on its own so that it does not depend on what stands beside it."""

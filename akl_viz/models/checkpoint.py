@@ -101,7 +101,7 @@ def _load(reference: Reference, source: Source, device: torch.device, dtype: tor
     tell(0.7, f"Checking the weights of {reference}")
     check_weights(model, source, dtype)
     model = model.to(device).eval().requires_grad_(False)
-    check_causal(model, root)
+    check_causal(model, root.place / "config.json")
     tell(0.9, f"Naming the weights of {reference}")
     info = ModelInfo(
         reference=str(reference),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models.device import dtype_name
+from akl_viz.models.passes import one_pass
 from akl_viz.models.source import Source
 
 _STALE = ("rotary_emb.inv_freq", "attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias")
@@ -78,21 +80,25 @@ def check_weights(model: Any, source: Source, dtype: torch.dtype) -> None:
             )
 
 
-def check_causal(model: Any, source: Source) -> None:
+def check_causal(model: Any, config: Path | str) -> None:
     """Refuse a model whose predictions depend on later tokens, by trying it: four tokens with two different ends.
+
+    Args:
+        model: in evaluation mode.
+        config: the file that describes it, for messages.
 
     Raises:
         CheckpointUnavailable: the logits before the end differ.
     """
     ids = torch.tensor([[0, 1, 2, 0], [0, 1, 2, 1]], device=model.device) % model.get_input_embeddings().weight.shape[0]
     with torch.inference_mode():
-        first, second = model(input_ids=ids, use_cache=False).logits[:, :-1]
+        first, second = one_pass(model, ids)[:, :-1]
     # Half the digits of the format: rounding between two rows of one batch stays far below, a leak far above.
     allowed = torch.finfo(first.dtype).eps ** 0.5 * float(first.abs().max())
     difference = float((first - second).abs().max())
     if difference > allowed:
         raise CheckpointUnavailable(
-            f"{source.place / 'config.json'} describes a model that reads the tokens after the one it predicts "
+            f"{config} describes a model that reads the tokens after the one it predicts "
             f"({type(model).__name__}, as masked language models do): use a causal language model."
         )
 

@@ -26,7 +26,7 @@ def build_plan(source: Source) -> tuple[Any, Any]:
         The configuration and the class; both None for the GGUF file, which carries its own.
 
     Raises:
-        CheckpointUnavailable: no such class, a configuration it refuses, or a model that has no key-value cache.
+        CheckpointUnavailable: no such class, or a configuration it refuses.
     """
     if source.place.suffix == ".gguf":
         return None, None
@@ -46,13 +46,7 @@ def build_plan(source: Source) -> tuple[Any, Any]:
         raise CheckpointUnavailable(
             f"{path} describes no model that can be built: copy it again from where the checkpoint came from."
         ) from error
-    model_class = AutoModelForCausalLM._model_mapping[type(config)]
-    if getattr(model_class, "_is_stateful", False):
-        raise CheckpointUnavailable(
-            f"{path} describes a recurrent model ({kind}), whose state cannot be carried from block to block: "
-            "use a transformer."
-        )
-    return config, model_class
+    return config, AutoModelForCausalLM._model_mapping[type(config)]
 
 
 def load_model(source: Source, plan: tuple[Any, Any], dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:

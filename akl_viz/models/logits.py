@@ -1,4 +1,4 @@
-"""Logits of a text in blocks of positions: one pass of the model, never all positions times all tokens at once."""
+"""Logits of a text in blocks of positions, as one pass of the model gives them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import torch
 
 from akl_viz.errors import InvalidInput
 from akl_viz.models.checkpoint import Checkpoint
+from akl_viz.models.passes import cached_blocks, one_pass, parted_blocks, passes_of
 
 BLOCK = 64
 """Positions per block: enough for efficient matrix products, 13 MB of float32 logits at 50,257 tokens."""
+LARGEST_AT_ONCE = 4_000_000_000
+"""Bytes of float32 logits that may exist at once where a model gives them only all at once."""
 
 
 class LogitBlocks(Iterator[torch.Tensor]):
@@ -37,10 +40,11 @@ def logit_blocks(
     block: int = BLOCK,
     side: str = "model",
 ) -> LogitBlocks:
-    """Score a text, block by block of positions, with the key-value cache carrying the prefix.
+    """Score a text, block by block of positions, in the way that `passes_of` found for the model.
 
-    Row t of the concatenated blocks predicts token t + 1 from tokens 0..t, for t = 0..T-2: the last token
-    predicts nothing and is not run. Memory grows with block x vocabulary, not with T x vocabulary.
+    Row t of the concatenated blocks predicts token t + 1 from tokens 0..t, for t = 0..T-2, as one uncached pass over
+    the text does. Memory grows with block x vocabulary, not with T x vocabulary, except for the few models whose
+    output layer cannot be run apart.
 
     Args:
         checkpoint: the model.
@@ -54,7 +58,8 @@ def logit_blocks(
         is the largest probability mass that fell on rows beyond the shared ones.
 
     Raises:
-        InvalidInput: a logit is NaN or +inf, with the position; -inf is a masked token and stays.
+        InvalidInput: a logit is NaN or +inf, with the position (-inf is a masked token and stays); or all logits of
+            the text would exist at once and are too many.
     """
     if block < 1:
         raise ValueError(f"block is a number of positions and must be at least 1, not {block}")
@@ -64,21 +69,39 @@ def logit_blocks(
 def _blocks(
     checkpoint: Checkpoint, ids: Sequence[int], rows: int, block: int, side: str
 ) -> Iterator[tuple[torch.Tensor, float]]:
-    """Run the model over one block after another."""
-    model = checkpoint.model
-    inputs = torch.tensor([list(ids[:-1])], device=model.device)
-    cache = None
-    for start in range(0, inputs.shape[1], block):
-        # A generator must not hold inference mode across its yields: it would leak into the caller's code.
+    """The logits of one block after another, checked and cut to the shared rows."""
+    start, last = 0, len(ids) - 1
+    for whole in _run(checkpoint, ids, block, side):
         with torch.inference_mode():
-            output = model(input_ids=inputs[:, start : start + block], past_key_values=cache, use_cache=True)
-            cache = output.past_key_values
-            logits = output.logits[0]
+            logits = whole[0, : last - start]
             if logits.dtype != torch.float64:
                 logits = logits.float()
             _check(logits, start, side, checkpoint.info.reference)
             kept, mass = logits[:, :rows], _dropped_mass(logits, rows)
+        start += len(kept)
         yield kept, mass
+        if start == last:
+            return
+
+
+def _run(checkpoint: Checkpoint, ids: Sequence[int], block: int, side: str) -> Iterator[torch.Tensor]:
+    """Run the model in the cheapest way that equals one pass over the text: (1, b, V) at a time."""
+    model, passes = checkpoint.model, passes_of(checkpoint.model)
+    whole = torch.tensor([list(ids)], device=model.device)
+    if len(ids) <= passes.cached_to:
+        # The last token predicts nothing.
+        return cached_blocks(model, whole[:, :-1], block)
+    if passes.parted:
+        return parted_blocks(model, whole, block)
+    size = len(ids) * checkpoint.info.vocab_size * 4
+    if size > LARGEST_AT_ONCE:
+        raise InvalidInput(
+            f"The {side} {checkpoint.info.reference} gives the logits of all {len(ids)} tokens at once, which need "
+            f"{size / 1e9:.1f} GB: give a text of at most {len(ids) * LARGEST_AT_ONCE // size} tokens."
+        )
+    with torch.inference_mode():
+        logits = one_pass(model, whole)
+    return iter(torch.split(logits, block, dim=1))
 
 
 def _check(logits: torch.Tensor, start: int, side: str, reference: str) -> None:

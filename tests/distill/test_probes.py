@@ -126,27 +126,18 @@ def test_processes_share_the_sequences_and_add_up_what_they_found(pair, count):
     """Of four, one has no sequence at all."""
     alone_row, alone = probe(pair).measure(pair[1].model)
     told, calls = [], []
+    student = pair[1].model
+    counted = student.register_forward_pre_hook(
+        lambda module, words, options: calls.append(options["input_ids"].shape[1]), with_kwargs=True
+    )
     for rank in reversed(range(count)):
-        share = probe(pair)
-        student = Counted(pair[1].model, calls)
-        row, detail = share.measure(student, processes=Share(rank, count, told))
+        row, detail = probe(pair).measure(student, processes=Share(rank, count, told))
+    counted.remove()
     assert row.as_dict() == pytest.approx(alone_row.as_dict(), rel=1e-12)
     assert detail.weight_counts.tolist() == alone.weight_counts.tolist()
     assert np.array_equal(detail.watched, alone.watched)
     assert detail.samples == alone.samples
     assert len([length for length in calls if length > 1]) == len(SEQUENCES) + len(alone.samples)
-
-
-class Counted(torch.nn.Module):
-    """Notes the length of what a model is given."""
-
-    def __init__(self, model, calls) -> None:
-        super().__init__()
-        self.model, self.calls = model, calls
-
-    def forward(self, input_ids, **options):
-        self.calls.append(input_ids.shape[1])
-        return self.model(input_ids=input_ids, **options)
 
 
 def test_samples_are_drawn_from_the_student_and_the_same_each_time(pair):

@@ -1,11 +1,7 @@
 """What a sound checkpoint of an unsupported kind says: one sentence that names the file and what to use instead."""
 
-import shutil
-
 import pytest
-import torch
-from safetensors.torch import save_file
-from transformers import BertConfig, MambaConfig, T5Config, T5ForConditionalGeneration
+from transformers import BertConfig, T5Config, T5ForConditionalGeneration
 
 from tests.checkpoints import random_model
 from tests.models.refusing import refusal
@@ -50,19 +46,3 @@ def test_a_model_that_looks_ahead_is_found_by_trying_it(bert):
         f"{bert / 'config.json'} describes a model that reads the tokens after the one it predicts "
         "(BertLMHeadModel, as masked language models do): use a causal language model."
     )
-
-
-def test_recurrent_model(tmp_path, tokenizer):
-    MambaConfig(vocab_size=320, hidden_size=8, num_hidden_layers=1).save_pretrained(tmp_path)
-    shutil.copy(_some_weights(tmp_path), tmp_path / "model.safetensors")
-    tokenizer.save_pretrained(tmp_path)
-    assert refusal(tmp_path) == (
-        f"{tmp_path / 'config.json'} describes a recurrent model (mamba), whose state cannot be carried from block "
-        "to block: use a transformer."
-    )
-
-
-def _some_weights(folder):
-    path = folder / "some.safetensors"
-    save_file({"a": torch.zeros(1)}, path)
-    return path

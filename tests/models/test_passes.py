@@ -1,0 +1,114 @@
+"""Whatever way a model is run in, it says what one pass over the text says."""
+
+import csv
+
+import pytest
+import torch
+
+from akl_viz.distill.sampling import Sampler, Vocabulary
+from akl_viz.errors import InvalidInput
+from akl_viz.models import Checkpoint, logit_blocks, logits, passes
+from akl_viz.models.passes import Passes, one_pass, parted_blocks, passes_of
+from akl_viz.records import ModelInfo
+from benchmarks import architectures
+from benchmarks.record import RESULTS
+from tests.models.architectures import ARCHITECTURES, CONTEXT, TOKENS, VOCABULARY, Architecture
+from tests.tolerances import OTHER_BLOCKS
+
+IDS = (torch.arange(1, TOKENS + 1) * 31 % VOCABULARY).tolist()
+NAMED = {row.name: row for row in ARCHITECTURES}
+
+
+def checkpoint(model, tokenizer=None):
+    info = ModelInfo("some/model", type(model).__name__, 0, VOCABULARY, CONTEXT, "float32", "cpu", "")
+    return Checkpoint(info, model, tokenizer)
+
+
+def right(model, ids=IDS):
+    with torch.no_grad():
+        return one_pass(model, torch.tensor([ids]))[0, :-1]
+
+
+def blocks(model, ids=IDS):
+    return torch.cat(list(logit_blocks(checkpoint(model), ids, rows=VOCABULARY, block=16)))
+
+
+@pytest.mark.slow
+def test_the_table_of_architectures_is_what_a_sweep_finds():
+    with (RESULTS / "architectures.csv").open(encoding="utf-8", newline="") as file:
+        stored = {row["measure"]: row["note"] for row in csv.DictReader(file)}
+    found = {row.name: architectures.scored(row) for row in ARCHITECTURES}
+    assert {name: way for name, (way, _, _) in found.items()} == stored
+    far = {name: gap for name, (_, gap, largest) in found.items() if gap > OTHER_BLOCKS * max(largest, 1.0)}
+    assert not far
+    assert sum(not way.startswith("refused") for way in stored.values()) >= 45
+
+
+@pytest.mark.parametrize("tokens", [60, 64, 65, 66, 150])
+def test_long_rope_on_both_sides_of_its_switch(tokens):
+    model = NAMED["phi3, long RoPE from 64 tokens"].model()
+    torch.testing.assert_close(blocks(model, IDS[:tokens]), right(model, IDS[:tokens]), atol=10 * OTHER_BLOCKS, rtol=0)
+
+
+def test_the_switch_matters():
+    """Otherwise the test above could not fail."""
+    model = NAMED["phi3, long RoPE from 64 tokens"].model()
+    cached = torch.cat(list(passes.cached_blocks(model, torch.tensor([IDS[:-1]]), 16)), dim=1)[0]
+    assert float((cached - right(model)).abs().max()) > 1.0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gemma2", "cohere", "granite", "gpt_neox", "llama4_text", "opt", "qwen3_5_text", "mamba", "bloom", "nemotron"],
+)
+def test_the_output_layer_apart_keeps_what_the_model_does_to_its_logits(name):
+    model = NAMED[name].model()
+    if passes_of(model).parted:
+        apart = torch.cat(list(parted_blocks(model, torch.tensor([IDS]), 16)), dim=1)[0, :-1]
+        torch.testing.assert_close(apart, right(model), atol=10 * OTHER_BLOCKS, rtol=0)
+    else:
+        assert name == "opt"  # its forward runs a part of its body
+
+
+def test_a_model_with_neither_cache_nor_parts_is_run_whole_within_a_bound(monkeypatch):
+    model = NAMED["prophetnet"].model()
+    assert passes_of(model) == Passes(0.0, parted=False, difference=0.0)
+    torch.testing.assert_close(blocks(model), right(model), atol=10 * OTHER_BLOCKS, rtol=0)
+    monkeypatch.setattr(logits, "LARGEST_AT_ONCE", 100 * VOCABULARY * 4)
+    with pytest.raises(InvalidInput, match="give a text of at most 100 tokens"):
+        blocks(model)
+
+
+@pytest.mark.parametrize("name", ["mamba", "openai-gpt", "qwen3_next", "phi3, long RoPE from 64 tokens", "gpt2"])
+def test_samples_are_drawn_from_one_pass(name, tokenizer):
+    """Cold enough, a sample is the model's favourite at every step."""
+    model = NAMED[name].model()
+    prompt, length = torch.tensor([IDS[:60]]), 70
+    sampler = Sampler(Vocabulary(tokenizer, VOCABULARY), temperature=1e-4)
+    drawn = sampler.continued(model, prompt, length, [torch.Generator().manual_seed(0)])[0]
+    expected = prompt[0].tolist()
+    while len(expected) < len(drawn):
+        with torch.no_grad():
+            expected.append(int(one_pass(model, torch.tensor([expected]))[0, -1].argmax()))
+    assert drawn.tolist() == expected
+
+
+def test_a_trial_leaves_every_mode_as_it_was():
+    model = NAMED["gpt2"].model()
+    model.train()
+    model.lm_head.eval()
+    modes = [module.training for module in model.modules()]
+    passes_of(model)
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_a_model_is_tried_once(monkeypatch):
+    model, tried = Architecture("gpt2").model(), []
+    monkeypatch.setattr(passes, "_tried", lambda one: tried.append(one) or Passes(0.0, parted=True, difference=0.0))
+    assert passes_of(model) is passes_of(model)
+    assert len(tried) == 1
+
+
+def test_a_length_too_far_to_try_is_where_one_pass_begins():
+    model = Architecture("mistral", {"sliding_window": 4096, "max_position_embeddings": 8192}).model()
+    assert passes_of(model).cached_to == 4096.0
