@@ -17,17 +17,6 @@ IGNORED = -100
 """The label of a position that does not count, as in transformers."""
 _BLOCK = 256
 """Positions whose logits exist at once in the cross-entropy from hidden states."""
-_SEEN = (
-    "input_ids",
-    "attention_mask",
-    "position_ids",
-    "cu_seq_lens_q",
-    "cu_seq_lens_k",
-    "max_length_q",
-    "max_length_k",
-    "seq_idx",
-)
-"""What the teacher is given of a batch: tokens, and where the rows packed into one begin."""
 
 
 class Scored(Protocol):
@@ -69,9 +58,9 @@ class FromLogits:
         self._student: Tensor = self.outputs.logits[..., :length, :]
 
     def run_teacher(self, teacher: nn.Module, batch: Mapping[str, Any]) -> None:
-        """Run the teacher on the same tokens."""
+        """Run the teacher on what `shared_batch` leaves it of the same batch."""
         with torch.no_grad():
-            logits = teacher(**_seen(batch), use_cache=False).logits
+            logits = teacher(**batch, use_cache=False).logits
         self._teacher = logits[..., : self._student.shape[-2], : self._shared].to(self._student.device)
 
     def divergence(self, key: str, **options: Any) -> Tensor:
@@ -109,9 +98,9 @@ class FromHidden:
         self.outputs = type(outputs)(logits=outputs.logits)
 
     def run_teacher(self, teacher: nn.Module, batch: Mapping[str, Any]) -> None:
-        """Run the teacher on the same tokens. Raises InvalidInput as the constructor does."""
+        """Run the teacher on what `shared_batch` leaves it. Raises InvalidInput as the constructor does."""
         with torch.no_grad():
-            outputs = _run(teacher, _seen(batch))
+            outputs = _run(teacher, batch)
             self._teacher_head = output_matrix(teacher, "teacher")
             _check_linear(outputs, self._teacher_head, "teacher")
         self._teacher = _hidden(outputs, self._length).to(self._student.device)
@@ -199,10 +188,6 @@ def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Summed over the targets that count, in fp32 at least."""
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return functional.cross_entropy(wide, targets, ignore_index=IGNORED, reduction="sum")
-
-
-def _seen(batch: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: batch[name] for name in _SEEN if name in batch}
 
 
 def _at(tensor: Tensor, places: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 import torch
@@ -10,11 +11,16 @@ from transformers import Trainer, TrainingArguments
 
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
+from akl_viz.integrations.batches import longest_row, refuse_long, shared_batch
 from akl_viz.integrations.gap_log import GapLog
+from akl_viz.integrations.own_base import OwnBase, shares_weights
 from akl_viz.integrations.pairing import paired
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
+from akl_viz.models.loading import stated_context
+
+LOG = logging.getLogger(__name__)
 
 
 class DistillationMixin:
@@ -26,7 +32,9 @@ class DistillationMixin:
     that a mixture-of-experts model adds for its router is left out.
 
     Args (keywords beside those of the trainer):
-        teacher: a model reference ("bundled:teacher", a folder, a hub id), a Checkpoint, or a causal language model.
+        teacher: a model reference ("bundled:teacher", a folder, a hub id), a Checkpoint, or a causal language model;
+            also the base of a PEFT student (student.get_base_model()), which then runs with the adapter switched off:
+            one copy of the weights. It is given every key of a batch that its forward takes.
         loss: KEY or KEY:NAME=VALUE,... of akl_viz.divergences.DIVERGENCES, e.g. "akl:mu=0.6".
         kd_ratio: share of the divergence, from 0 to 1; 0.5 as in the recipe of Wu et al. 2025 (MiniLLM's kd_base.sh).
         temperature: both models' logits are divided by it inside the divergence; no factor temperature squared.
@@ -38,7 +46,8 @@ class DistillationMixin:
 
     Raises:
         InvalidInput: an unknown loss or parameter, a kd_ratio or temperature outside its range, another loss asked of
-            the trainer at once, an encoder-decoder, a teacher that is the student, or fused where it cannot be.
+            the trainer at once, an encoder-decoder, a teacher that is the student, rows longer than a model has
+            positions, or fused where it cannot be.
         CheckpointUnavailable: the teacher cannot be loaded.
         VocabularyMismatch: teacher and student do not number the same tokens in the same way.
     """
@@ -74,9 +83,19 @@ class DistillationMixin:
         if fused:
             _refuse_fused(trainer)
         given, _, self._shared_rows = paired(loaded, trainer.model, trainer.processing_class)
-        _refuse_same(given.model, trainer.model)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
-        self._teacher = [_frozen(given.model, trainer.args.device)]
+        if shares_weights(given.model, trainer.model):
+            _refuse_spread(trainer)
+            self._teacher: list[nn.Module] = [OwnBase(trainer.model)]
+        else:
+            self._teacher = [_frozen(given.model, trainer.args.device)]
+        self._positions = {"teacher": stated_context(given.model), "student": stated_context(trainer.model)}
+        for dataset in (trainer.train_dataset, trainer.eval_dataset):
+            for one in dataset.values() if isinstance(dataset, dict) else (dataset,):
+                refuse_long(longest_row(one), self._positions)
+        self._evaluated: list[Tensor] | None = None
+        self._blank: Tensor | None = None
+        self._warned = False
         # The trainer then counts the labels of the whole batch whatever the student's forward takes, without those
         # of first tokens, which nothing predicts.
         trainer.model_accepts_loss_kwargs = trainer._loss_shifts_labels = True
@@ -96,21 +115,31 @@ class DistillationMixin:
         """The mixed loss of one micro-batch, its share of the whole batch where the trainer counted that.
 
         Raises:
-            InvalidInput: the batch has no labels.
+            InvalidInput: the batch has no labels, rows longer than a model has positions, or something that only one
+                of the two models takes.
         """
         if "labels" not in inputs and "shift_labels" not in inputs:
             raise InvalidInput("The batch has no labels: use a collator that makes them (-100 where none counts).")
         trainer = cast("Any", self)
         given = {name: value for name, value in inputs.items() if name not in {"labels", "shift_labels"}}
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
+        if "input_ids" in given and "position_ids" not in given:
+            refuse_long(given["input_ids"].shape[-1], self._positions)
         counted = targets != IGNORED
+        if self._evaluated is not None:
+            counted = self._without_repeats(counted)
+            targets = targets.masked_fill(~counted, IGNORED)
+        self._count_blank(counted)
         logged = self._gap_log if model.training else None
         # The trainer puts autocast around its own model only; the teacher and the loss take part in it.
         with trainer.accelerator.autocast():
             scored = self._form(model, given, targets.shape[-1], self._shared_rows)
             if self.kd_ratio > 0.0 or logged is not None:
-                scored.run_teacher(self.teacher, given)
+                own = isinstance(self.teacher, OwnBase)
+                scored.run_teacher(self.teacher, given if own else shared_batch(given, model, self.teacher))
             loss = self._summed(scored, targets, counted)
+            if self._evaluated is not None:
+                self._evaluated.append(torch.stack([loss.detach().double(), counted.sum().double().to(loss.device)]))
             if logged is not None:
                 logged.add(scored, counted)
         # The trainer counts labels over all micro-batches and processes; outside training somebody may not.
@@ -122,8 +151,49 @@ class DistillationMixin:
             loss = loss * (trainer.accelerator.num_processes // trainer.get_tp_size())
         return (loss, scored.outputs) if return_outputs else loss
 
+    def evaluation_loop(self, *args: Any, **options: Any) -> Any:
+        """As the trainer's, but its loss is the mean over all labels that count, whatever the batches hold."""
+        self._evaluated = []
+        try:
+            output = cast("Any", super()).evaluation_loop(*args, **options)
+            found = self._evaluated
+        finally:
+            self._evaluated = None
+        accelerator = cast("Any", self).accelerator
+        own = torch.stack(found).sum(0) if found else torch.zeros(2, dtype=torch.float64, device=accelerator.device)
+        total, count = accelerator.reduce(own, "sum").tolist()
+        for name in output.metrics:
+            if name.endswith("_loss") and count:
+                output.metrics[name] = total / count
+        return output
+
+    def _without_repeats(self, counted: Tensor) -> Tensor:
+        """Without the rows that several processes repeat to share the last batch of an evaluation evenly."""
+        accelerator = cast("Any", self).accelerator
+        state = accelerator.gradient_state
+        if accelerator.num_processes == 1 or not state.end_of_dataloader or state.remainder <= 0:
+            return counted
+        own = max(state.remainder - accelerator.process_index * len(counted), 0)
+        return counted & (torch.arange(len(counted), device=counted.device) < own).unsqueeze(-1)
+
+    def _count_blank(self, counted: Tensor) -> None:
+        """Note a batch without a label that counts; nobody waits for the device here."""
+        blank = ~counted.any()
+        self._blank = blank if self._blank is None else self._blank | blank.to(self._blank.device)
+
+    def _warn_of_blank(self) -> None:
+        """Say once that a batch had no label that counts."""
+        if not self._warned and self._blank is not None and bool(self._blank):
+            self._warned = True
+            LOG.warning(
+                "A batch had no label that counts (all are -100), so its loss is 0 and nothing is learnt from it: "
+                "check what is masked, and whether rows are cut before their response."
+            )
+        self._blank = None
+
     def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
         """Put directions and gaps beside the training loss, where they are wanted."""
+        self._warn_of_blank()
         if self._gap_log is not None and "loss" in logs:
             logs = logs | self._gap_log.taken()
         cast("Any", super()).log(logs, *args, **options)
@@ -161,10 +231,13 @@ def _frozen(teacher: nn.Module, device: torch.device) -> nn.Module:
     return teacher if hasattr(teacher, "hf_device_map") else teacher.to(device)
 
 
-def _refuse_same(teacher: nn.Module, student: nn.Module) -> None:
-    """Refuse a teacher that would be trained, or a student that would be frozen."""
-    if {id(one) for one in teacher.parameters()} & {id(one) for one in student.parameters()}:
-        raise InvalidInput("Teacher and student share weights: load the teacher a second time.")
+def _refuse_spread(trainer: Any) -> None:
+    """Refuse the student's own base as its teacher where no process holds all of it."""
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        raise InvalidInput(
+            "Teacher and student share weights, which FSDP or DeepSpeed spreads over processes: load the teacher a "
+            "second time."
+        )
 
 
 def _refuse_other_losses(trainer: Any) -> None:

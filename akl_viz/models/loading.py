@@ -110,13 +110,18 @@ def vocabulary_rows(model: Any) -> int:
     return int(weight.shape[0] if weight is not None else model.config.get_text_config().vocab_size)
 
 
+def stated_context(model: Any) -> int | None:
+    """Most tokens the model was made for, where its configuration says so."""
+    config = model.config.get_text_config()
+    values = (getattr(config, name, None) for name in _CONTEXT_FIELDS)
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
+
+
 def context_length(model: Any, tokenizer: Any) -> int:
     """Most tokens the model was made for, by its configuration, else by its tokenizer."""
-    config = model.config.get_text_config()
-    for name in _CONTEXT_FIELDS:
-        value = getattr(config, name, None)
-        if isinstance(value, int) and value > 0:
-            return value
+    stated = stated_context(model)
+    if stated is not None:
+        return stated
     limit = int(getattr(tokenizer, "model_max_length", 0) or 0)
     return limit if 0 < limit < 10**7 else _UNBOUNDED_CONTEXT
 

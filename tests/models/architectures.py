@@ -86,8 +86,8 @@ _MLA = {"q_lora_rank": 16, "kv_lora_rank": 16, "qk_nope_head_dim": 8, "qk_rope_h
 _PLAIN = """
 afmoe apertus arcee aria_text bart bert beam biogpt bitnet blenderbot bloom cohere cohere2 cohere2_moe ctrl
 cpmant cwm deepseek_v4 diffllama doge electra ernie4_5 ernie4_5_moe exaone4 exaone_moe falcon falcon_h1
-falcon_mamba flex_olmo flint gemma gemma2 gemma3_text gemma4_unified_text glm glm4 glm4_moe glm4_moe_lite gpt-
-sw3 gpt2 gpt_bigcode gpt_neox gpt_neox_japanese gpt_oss granite granite_swa granitemoe granitemoe_swa
+falcon_mamba flex_olmo flint gemma gemma2 gemma3_text gemma4_unified_text glm glm4 glm4_moe glm4_moe_lite
+gpt-sw3 gpt2 gpt_bigcode gpt_neox gpt_neox_japanese gpt_oss granite granite_swa granitemoe granitemoe_swa
 granitemoeshared helium hunyuan_v1_dense hunyuan_v1_moe hy_v3 hyperclovax inkling_text internlm3 iquestcoder
 jais2 jamba jetmoe kolibri1 laguna lfm2 lfm3 llama llama4_text mamba megatron-bert mellum mimo_v2_flash minimax
 minimax_m2 minimax_m3_vl_text ministral ministral3 mistral mixtral modernbert-decoder moshi mpt mvp nanochat

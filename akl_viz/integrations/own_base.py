@@ -1,0 +1,72 @@
+"""The base of an adapted student as its teacher: one copy of the weights, the adapter off for the teacher's pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from akl_viz.errors import InvalidInput
+
+_REMEDY = "load the teacher a second time"
+
+
+def shares_weights(teacher: nn.Module, student: nn.Module) -> bool:
+    """Whether a teacher would be trained with the student."""
+    return bool({id(one) for one in teacher.parameters()} & {id(one) for one in student.parameters()})
+
+
+class OwnBase(nn.Module):
+    """The student without its adapter, in evaluation mode and without gradient; it holds no weights of its own."""
+
+    def __init__(self, student: Any) -> None:
+        """Check that what is left without the adapter is a fixed teacher.
+
+        Raises:
+            InvalidInput: there is no adapter to switch off, or weights outside of it are trained too.
+        """
+        super().__init__()
+        if not hasattr(student, "disable_adapter") or not hasattr(student, "peft_config"):
+            raise InvalidInput(f"Teacher and student share weights: {_REMEDY}.")
+        # In the dictionary, so that it is no part of this module: the trainer has it already.
+        self.__dict__["student"] = student
+        with self._alone():
+            trained = next((name for name, one in student.named_parameters() if one.requires_grad), None)
+        if trained is not None:
+            raise InvalidInput(
+                f"The student without its adapter would not stay as it is, since {trained} is trained too: {_REMEDY}."
+            )
+
+    @property
+    def config(self) -> Any:
+        """Of the student."""
+        return self.__dict__["student"].config
+
+    def get_output_embeddings(self) -> Any:
+        """Of the base."""
+        head = self.__dict__["student"].get_base_model().get_output_embeddings()
+        return getattr(head, "original_module", getattr(head, "base_layer", head))
+
+    def forward(self, **batch: Any) -> Any:
+        """The base's outputs."""
+        with self._alone():
+            return self.__dict__["student"].get_base_model()(**batch)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The adapter off and every module in evaluation mode; then all as it was, what takes gradients included."""
+        student = self.__dict__["student"]
+        training = [module for module in student.modules() if module.training]
+        taking = [(one, one.requires_grad) for one in student.parameters()]
+        student.eval()
+        try:
+            with torch.no_grad(), student.disable_adapter():
+                yield
+        finally:
+            for module in training:
+                module.training = True
+            for one, takes in taking:
+                one.requires_grad_(takes)

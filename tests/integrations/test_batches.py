@@ -1,0 +1,194 @@
+"""Teacher and student are given the same batch, whatever it holds, or the batch is refused by name."""
+
+import logging
+
+import pytest
+import torch
+import transformers
+from datasets import Dataset
+
+from akl_viz.errors import InvalidInput
+from akl_viz.integrations.hf import DistillationTrainer
+from tests.checkpoints import VOCABULARY, make_tokenizer, random_model
+from tests.integrations.test_trainer import Padded, made, uneven_rows
+from tests.integrations.training import arguments, student, token_rows
+
+IMAGE = VOCABULARY - 1
+GPT2 = transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=2, n_head=2, n_positions=64)
+
+
+def forward_kl(teacher, student):
+    """KL(T||S) of each row of logits, in float64 and by the definition."""
+    p, q = (logits.double().log_softmax(-1) for logits in (teacher, student))
+    return (p.exp() * (p - q)).sum(-1)
+
+
+def llava(seed):
+    config = transformers.LlavaConfig(
+        vision_config={
+            "model_type": "clip_vision_model",
+            "hidden_size": 16,
+            "intermediate_size": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 14,
+            "projection_dim": 16,
+        },
+        text_config=student().config,
+        image_token_index=IMAGE,
+        vision_feature_select_strategy="default",
+    )
+    torch.random.manual_seed(seed)
+    return transformers.LlavaForConditionalGeneration(config).eval()
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+def test_the_teacher_sees_the_images_that_the_student_sees(tmp_path, fused):
+    with torch.random.fork_rng():
+        teacher, model = llava(1), llava(2)
+    ids = torch.tensor([[5] + [IMAGE] * 4 + list(range(20, 30))])
+    pixels = torch.randn(1, 3, 28, 28, generator=torch.Generator().manual_seed(0))
+    batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels}
+    labels = torch.where(ids == IMAGE, -100, ids)
+    trainer = DistillationTrainer(
+        model=model,
+        args=arguments(tmp_path, remove_unused_columns=False),
+        train_dataset=[0],
+        processing_class=make_tokenizer(),
+        teacher=teacher,
+        loss="forward_kl",
+        kd_ratio=1.0,
+        fused=fused,
+    )
+    with torch.no_grad():
+        loss = trainer.compute_loss(model, batch | {"labels": labels})
+        counted = labels[0, 1:] != -100
+        right, blind = (
+            forward_kl(teacher(**given).logits[0, :-1], model(**batch).logits[0, :-1])[counted].mean()
+            for given in (batch, {name: batch[name] for name in ("input_ids", "attention_mask")})
+        )
+    assert float(loss) == pytest.approx(float(right), rel=1e-4)
+    assert abs(float(right - blind)) > 1e-3 * float(right)
+
+
+@pytest.mark.parametrize("name", ["token_type_ids", "pixel_values", "image_grid_thw"])
+def test_what_only_the_student_takes_is_refused_by_name(tmp_path, name):
+    class Wider(transformers.GPT2LMHeadModel):
+        """Takes pictures, and does nothing with them."""
+
+        def forward(
+            self,
+            input_ids=None,
+            attention_mask=None,
+            pixel_values=None,
+            image_grid_thw=None,
+            token_type_ids=None,
+            **options,
+        ):
+            return super().forward(input_ids=input_ids, attention_mask=attention_mask, **options)
+
+    trainer = made(tmp_path, model=Wider(GPT2))
+    batch = Padded()(uneven_rows())
+    with pytest.raises(InvalidInput, match=f"holds {name}, which the student takes and the teacher does not"):
+        trainer.compute_loss(trainer.model, batch | {name: torch.ones_like(batch["input_ids"])})
+
+
+def test_what_only_the_teacher_takes_is_refused_by_name(tmp_path):
+    trainer = made(tmp_path, teacher=random_model(GPT2, 3))
+    batch = Padded()(uneven_rows())
+    with pytest.raises(InvalidInput, match="holds token_type_ids, which the teacher takes and the student does not"):
+        trainer.compute_loss(trainer.model, batch | {"token_type_ids": torch.ones_like(batch["input_ids"])})
+
+
+def test_embeddings_in_place_of_tokens_are_refused(tmp_path):
+    trainer = made(tmp_path)
+    batch = {"inputs_embeds": torch.zeros(1, 5, 24), "labels": torch.ones(1, 5, dtype=torch.long)}
+    with pytest.raises(InvalidInput, match="one model's own"):
+        trainer.compute_loss(trainer.model, batch)
+
+
+def test_positions_counted_from_zero_need_not_be_taken(tmp_path):
+    teacher = random_model(
+        transformers.MambaConfig(vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=1, state_size=4), 3
+    )
+    trainer = made(tmp_path, teacher=teacher)
+    batch = Padded()(uneven_rows())
+    whole = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["input_ids"])
+    trainer.model.eval()
+    with torch.no_grad():
+        plain, told = (
+            float(trainer.compute_loss(trainer.model, dict(one))) for one in (batch, batch | {"position_ids": whole})
+        )
+    assert told == pytest.approx(plain, rel=1e-5)
+    with pytest.raises(InvalidInput, match="holds position_ids"):
+        trainer.compute_loss(trainer.model, batch | {"position_ids": whole % 3})
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+@pytest.mark.parametrize("lengths", [False, True], ids=["positions", "positions and lengths"])
+def test_rows_laid_end_to_end_give_the_loss_of_the_single_rows(tmp_path, fused, lengths):
+    rows = uneven_rows()
+    collator = transformers.DataCollatorWithFlattening(
+        return_position_ids=True, return_flash_attn_kwargs=lengths, return_tensors="pt"
+    )
+    trainer = made(tmp_path, keywords={"loss": "forward_kl", "fused": fused})
+    trainer.model.eval()
+    each = []
+    with torch.no_grad():
+        for row in rows:
+            ids = torch.tensor([row["input_ids"]])
+            kl = forward_kl(trainer.teacher(ids).logits[0, :-1], trainer.model(ids).logits[0, :-1])
+            each.append(kl[torch.tensor(row["labels"])[1:] != -100])
+        loss = float(trainer.compute_loss(trainer.model, collator([dict(row) for row in rows])))
+    assert loss == pytest.approx(float(torch.cat(each).mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [list, Dataset.from_list], ids=["list", "dataset"])
+@pytest.mark.parametrize("side", ["teacher", "student"])
+def test_rows_longer_than_a_model_has_positions_are_refused_before_training(tmp_path, kind, side):
+    short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
+    pair = {"teacher": short} if side == "teacher" else {"model": short, "teacher": student(7)}
+    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row has 12 tokens"):
+        made(tmp_path, rows=kind(token_rows(4)), **pair)
+
+
+def test_rows_that_only_the_collator_knows_are_refused_in_their_batch(tmp_path):
+    short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
+    trainer = made(tmp_path, rows=[{"input_ids": [3, 4], "labels": [3, 4]}], teacher=short)
+    with pytest.raises(InvalidInput, match="cut the rows to 8 tokens"):
+        trainer.compute_loss(trainer.model, Padded()(token_rows(2)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_the_loss_of_an_evaluation_is_the_mean_over_labels_in_any_batches(tmp_path, size):
+    rows = uneven_rows()
+    trainer = made(tmp_path, keywords={"loss": "forward_kl"}, per_device_eval_batch_size=size)
+    trainer.model.eval()
+    with torch.no_grad():
+        each = [
+            forward_kl(trainer.teacher(ids).logits[0, :-1], trainer.model(ids).logits[0, :-1])
+            for ids, counts in ((torch.tensor([row["input_ids"]]), row["labels"][0] != -100) for row in rows)
+            if counts
+        ]
+    found = trainer.evaluate(eval_dataset=rows)
+    assert found["eval_loss"] == pytest.approx(float(torch.cat(each).mean()), rel=1e-5)
+    assert trainer.predict(rows, metric_key_prefix="held_out").metrics["held_out_loss"] == pytest.approx(
+        found["eval_loss"], rel=1e-6
+    )
+
+
+def test_a_batch_in_which_nothing_counts_is_said_once(tmp_path, caplog):
+    rows = [row | {"labels": [-100] * len(row["labels"])} for row in token_rows(8)]
+    trainer = made(tmp_path, rows=rows, max_steps=3)
+    with caplog.at_level(logging.WARNING, logger="akl_viz"):
+        trainer.train()
+    said = [record.message for record in caplog.records if "no label that counts" in record.message]
+    assert len(said) == 1
+
+
+def test_batches_in_which_something_counts_are_not_spoken_of(tmp_path, caplog):
+    trainer = made(tmp_path, max_steps=2, per_device_train_batch_size=8)
+    with caplog.at_level(logging.WARNING, logger="akl_viz"):
+        trainer.train()
+    assert not [record for record in caplog.records if "no label that counts" in record.message]
