@@ -173,8 +173,9 @@ class DistillationMixin:
         state = accelerator.gradient_state
         if accelerator.num_processes == 1 or not state.end_of_dataloader or state.remainder <= 0:
             return counted
-        own = max(state.remainder - accelerator.process_index * len(counted), 0)
-        return counted & (torch.arange(len(counted), device=counted.device) < own).unsqueeze(-1)
+        own = max(int(state.remainder) - int(accelerator.process_index) * len(counted), 0)
+        first: Tensor = torch.arange(len(counted), device=counted.device) < own
+        return counted & first.unsqueeze(-1)
 
     def _count_blank(self, counted: Tensor) -> None:
         """Note a batch without a label that counts; nobody waits for the device here."""
