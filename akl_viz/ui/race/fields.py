@@ -233,9 +233,9 @@ def _draw(field: Field) -> None:
         case Switch():
             st.checkbox(field.label, **common)
         case Line(several=True):
-            st.text_area(field.label, height=80, max_chars=4_000, **common)
+            st.text_area(field.label, height=80, **common)
         case Line():
-            st.text_input(field.label, max_chars=400, **common)
+            st.text_input(field.label, **common)
 
 
 def _draw_number(field: Number, common: dict[str, Any]) -> None:

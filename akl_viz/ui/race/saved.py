@@ -13,11 +13,11 @@ from akl_viz.distill import Run
 from akl_viz.distill.config import TOY_TEXT
 from akl_viz.errors import AklVizError
 from akl_viz.paths import DATA
-from akl_viz.ui import catalog, permalink
+from akl_viz.ui import catalog, followed
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import setup, uploads
 from akl_viz.ui.race.service import service
-from akl_viz.ui.race.start import OPEN, open_run
+from akl_viz.ui.race.start import OPEN, PAGE, open_run
 
 STORED = DATA / "runs" / "forty-steps"
 STORED_TITLE = "A run to begin with"
@@ -26,8 +26,6 @@ _CHOSEN = "race.chosen"
 """Session key: the name of the run that is chosen in the list."""
 _ASKING = "race.asking"
 """Session key: whether the question before a deletion is open; every run of the page closes it."""
-_LINK = "race.link_run"
-"""Session key: the run that the address names."""
 
 
 def opened() -> str | None:
@@ -36,16 +34,14 @@ def opened() -> str | None:
     One that is gone stays the one to show, so that this can be said, but not in the address.
     """
     _answered()
-    asked = st.query_params.get("run")
-    if asked is not None and asked != st.session_state.get(_LINK):
+    asked = followed.take(PAGE, "run")
+    if asked is not None:
         st.session_state[OPEN] = asked
     going = service().active()
     name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
     st.session_state[OPEN] = name
     named = name if name is not None and service().known(name) else None
-    # The address first: where this run of the page ends in between, the next one must not take it for a new one.
-    permalink.set_parameter("run", named)
-    st.session_state[_LINK] = named
+    followed.write(PAGE, "run", named)
     return name
 
 

@@ -18,6 +18,8 @@ from akl_viz.models.source import read_json
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.service import Race, service
 
+PAGE = "race"
+"""Whose parameters of the address they are."""
 OPEN = "race.open"
 """Session key of the run that is shown."""
 _PRESS = "race.press"
