@@ -48,6 +48,8 @@ class Session:
     probe: Probe
     check: Check
     """Raises where a measurement or a sampling is to be given up."""
+    check_last: Check
+    """Raises where also the measurement of a stopped run is to be given up."""
     tokenizer: dict[str, bytes] = field(default_factory=dict)
     """Name -> content of the tokenizer's files."""
 
@@ -71,11 +73,16 @@ class Session:
     def _untold(self, lane: Lane) -> bool:
         if self.store is None:
             return lane.step == 0
-        return lane.step in self.config.probe_steps and not self.store.has_row(lane.loss, lane.step)
+        return lane.step in self.config.probe_steps and not self.has_row(lane)
 
-    def measured(self, lane: Lane) -> tuple[ProbeRow, ProbeDetail]:
-        """A measurement, in which all processes take part."""
-        return self.probe.measure(lane.model, check=self.check, processes=self.processes)
+    def has_row(self, lane: Lane) -> bool:
+        """Whether the step a lane stands at is in the history, as far as this process knows."""
+        return self.store is not None and self.store.has_row(lane.loss, lane.step)
+
+    def measured(self, lane: Lane, *, last: bool = False) -> tuple[ProbeRow, ProbeDetail]:
+        """A measurement, in which all processes take part; the `last` one of a run is made although it is stopped."""
+        check = self.check_last if last else self.check
+        return self.probe.measure(lane.model, check=check, processes=self.processes)
 
     def keep(self, lane: Lane, row: ProbeRow, detail: ProbeDetail) -> None:
         """Write a measurement."""
@@ -139,6 +146,7 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     vocabulary = Vocabulary(student.tokenizer, shared.size, context)
     told(0.7, "Running the teacher over the held-out text")
     session = _assembled(plan, (teacher, student), corpus, vocabulary, check)
+    session.check_last = processes.between(control.check_cancelled)
     session.store = store
     if store is not None:
         session.tokenizer = tokenizer_files(student.tokenizer)
@@ -175,7 +183,7 @@ def _assembled(
         arithmetic=arithmetic,
     )
     lanes = [_lane(plan, loss, student, vocabulary.rows, arithmetic) for loss in config.losses]
-    return Session(config, processes, None, lanes, supply, kept, probe, check)
+    return Session(config, processes, None, lanes, supply, kept, probe, check, check)
 
 
 def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -> Corpus:
