@@ -17,6 +17,7 @@ import pandas as pd
 from akl_viz.distill.atomic import remove_folder
 from akl_viz.distill.config import DistillConfig, loss_folder
 from akl_viz.distill.lock import is_held
+from akl_viz.distill.places import found_reference
 from akl_viz.distill.records import HISTORY_COLUMNS, ProbeDetail, TeacherDetail
 from akl_viz.errors import InvalidInput
 
@@ -84,10 +85,10 @@ class Run:
         own = self.folder / TEACHER_FOLDER
         if own.is_dir():
             return str(own.resolve())
-        if self.config is not None:
-            return self.config.teacher
         told = self.meta.get("teacher")
-        return str(told.get("reference", "")) if isinstance(told, Mapping) else ""
+        recorded = str(told.get("reference", "")) if isinstance(told, Mapping) else ""
+        given = self.config.teacher if self.config is not None else recorded
+        return found_reference(given, self.meta, "teacher", self.folder)
 
     def history(self) -> pd.DataFrame:
         """The rows of history.parquet; see `read_history`."""

@@ -17,12 +17,13 @@ from akl_viz.distill.control import Control
 from akl_viz.distill.corpus import Corpus, load_corpus
 from akl_viz.distill.lane import Lane
 from akl_viz.distill.parallel import Processes
+from akl_viz.distill.places import text_digest
 from akl_viz.distill.probes import Probe
 from akl_viz.distill.records import ProbeDetail, ProbeRow
 from akl_viz.distill.runs import RESUME_FILE, resume_point
 from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import Batch
-from akl_viz.distill.starting import Plan, text_digest
+from akl_viz.distill.starting import Plan
 from akl_viz.distill.store import RunStore
 from akl_viz.distill.students import load_pair, reloaded, save_model, tokenizer_files, trainable
 from akl_viz.distill.supply import Supply

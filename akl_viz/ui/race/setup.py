@@ -12,7 +12,9 @@ import streamlit as st
 from akl_viz.distill import DistillConfig, Run
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
 from akl_viz.distill.files import read_examples, read_text
+from akl_viz.distill.places import absolute, found_reference
 from akl_viz.errors import AklVizError, InvalidInput
+from akl_viz.models.reference import Policy
 from akl_viz.ui import followed, permalink
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import losses, uploads
@@ -52,7 +54,11 @@ def configured() -> DistillConfig | None:
 
 def use_again(run: Run) -> None:
     """Ask for the settings of a run at the next run of the page."""
-    st.session_state[_WANTED] = run.config
+    if run.config is not None:
+        teacher, student = (
+            found_reference(getattr(run.config, role), run.meta, role, run.folder) for role in ("teacher", "student")
+        )
+        st.session_state[_WANTED] = replace(run.config, teacher=teacher, student=student)
 
 
 def _collected(text: str) -> dict[str, Any]:
@@ -118,10 +124,14 @@ def _from_link(packed: str) -> DistillConfig:
 
 
 def _publish(config: DistillConfig) -> None:
-    """Put the configuration into the address, unless it is the default; of an own text only the file's name."""
-    text = config.data.text
+    """Put the configuration into the address, unless it is the default; of an own text only the file's name.
+
+    A local model is named from the root on: a link is opened anywhere.
+    """
+    shared = absolute(config, Policy.for_app())
+    text = shared.data.text
     named = text if text in (BUNDLED_TEXT, TOY_TEXT) else Path(text).name
-    shared = replace(config, data=replace(config.data, text=named))
+    shared = replace(shared, data=replace(shared.data, text=named))
     packed = permalink.pack_text(json.dumps(shared.to_json())) if config != DistillConfig() else None
     followed.write(PAGE, "config", packed)
     if packed is None and config != DistillConfig():
