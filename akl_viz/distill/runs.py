@@ -232,6 +232,14 @@ def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InvalidInput(f"{path} cannot be read: it is damaged, or was not written by AKL Viz.") from error
 
 
+def watched_positions(folder: Path) -> tuple[int, ...]:
+    """Where the distributions of a run are watched; none where that is not written, or cannot be read."""
+    try:
+        return tuple(map(int, read_npz(folder / PROBES / TEACHER_FILE)[0]["positions"]))
+    except (InvalidInput, KeyError, TypeError, ValueError):
+        return ()
+
+
 def step_entries(folder: Path) -> dict[int, Path]:
     """Step -> entry of a folder whose entries are named after steps, in order of step."""
     try:

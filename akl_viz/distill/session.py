@@ -20,7 +20,7 @@ from akl_viz.distill.parallel import Processes
 from akl_viz.distill.places import text_digest
 from akl_viz.distill.probes import Probe
 from akl_viz.distill.records import ProbeDetail, ProbeRow
-from akl_viz.distill.runs import RESUME_FILE, resume_point
+from akl_viz.distill.runs import RESUME_FILE, resume_point, watched_positions
 from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import Batch
 from akl_viz.distill.starting import Plan
@@ -151,6 +151,8 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     session.store = store
     if store is not None:
         session.tokenizer = tokenizer_files(student.tokenizer)
+        if plan.resume:
+            session.probe.positions = watched_positions(store.folder) or session.probe.positions
         _introduce(plan, store, session, (teacher, student), (corpus, digest))
         if not plan.resume or not store.has_teacher_detail():
             store.teacher_detail(session.probe.teacher_detail(check=check))
@@ -231,7 +233,7 @@ def _introduce(
     corpus, digest = text
     count = session.processes.count
     together = (f"The run was shared by {count} processes.",) if count > 1 else ()
-    notes = [*corpus.notes, *teacher.notes, *student.notes, *together]
+    notes = [*corpus.notes, *session.probe.notes, *teacher.notes, *student.notes, *together]
     store.update(
         config=plan.config.to_json(),
         teacher=asdict(teacher.info),

@@ -127,7 +127,11 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Number("probe.every", "Steps between measurements", 0, None, 1, "0 for 0, 1, 2, 5, 10, 20, 40, 80, …"),
         Number("probe.mu", "μ, mass of the head", 0.0, 1.0, 0.05, "Between 0 and 1."),
         Choice("probe.boundary", "Boundary", BOUNDARIES, "Whether the token that crosses μ is left out or taken in."),
-        Line("probe.watched", "Watched positions", "In the first held-out sequence, separated by commas."),
+        Line(
+            "probe.watched",
+            "Watched positions",
+            "In the first held-out sequence, or in its response where only that is learnt; separated by commas.",
+        ),
         Number("probe.samples", "Samples", 0, 16, 1, "Where no prompts are given."),
         Number("probe.sample_tokens", "Tokens per sample", 1, 512, 1),
         Line("probe.prompts", "Prompts, one a line", "Empty: beginnings of held-out sequences.", several=True),
