@@ -217,10 +217,12 @@ def test_custom_code_never_runs(llama, edit_json, file, monkeypatch):
     code = dict.fromkeys(("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"), "modeling_evil.Evil")
     edit_json(llama / file, auto_map=code)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on standard input"))
-    assert refusal(llama) == (
-        f"{llama / file} asks to run code that comes with the checkpoint (auto_map), which AKL Viz never does: "
-        "use a version of the model that is built into transformers."
-    )
+    built_in = load_checkpoint(str(llama))
+    assert built_in.info.architecture == "LlamaForCausalLM"
+    assert [("auto_map" in note) for note in built_in.notes] == ([True] if file == "config.json" else [])
+    edit_json(llama / "config.json", model_type="evil")
+    (llama / "tokenizer.json").rename(llama / "vocab.json")
+    assert "asks to run code that comes with the checkpoint (auto_map)" in refusal(llama) or file != "config.json"
     assert not witness.exists()
 
 
@@ -260,10 +262,15 @@ def test_more_memory_than_there_is(llama, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "config.json", "tokenizer.json", "generation_config.json", "chat_template.jinja"]
+)
 def test_a_file_that_is_a_symlink_out_of_the_roots(llama, tmp_path_factory, file):
     outside = tmp_path_factory.mktemp("outside") / file
-    (llama / file).rename(outside)
+    if (llama / file).exists():
+        (llama / file).rename(outside)
+    else:
+        outside.write_text("{}", encoding="utf-8")
     (llama / file).symlink_to(outside)
     policy = Policy(roots=(llama.parent,))
     assert refusal(llama, policy=policy).startswith(f"{llama / file} lies outside the folders this app may read (")

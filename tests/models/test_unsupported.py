@@ -11,14 +11,6 @@ from tests.checkpoints import random_model
 from tests.models.refusing import refusal
 
 
-def test_quantised_weights(llama, edit_json):
-    edit_json(llama / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
-    assert refusal(llama) == (
-        f"{llama / 'config.json'} describes quantised weights (quantization_config), which AKL Viz does not read: "
-        "use the unquantised checkpoint."
-    )
-
-
 def test_encoder_decoder(tmp_path, tokenizer):
     config = T5Config(vocab_size=320, d_model=8, d_ff=8, num_layers=1, num_heads=1, d_kv=8)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
@@ -66,3 +58,20 @@ def _some_weights(folder):
     path = folder / "some.safetensors"
     save_file({"a": torch.zeros(1)}, path)
     return path
+
+
+@pytest.mark.parametrize(
+    ("change", "senses"),
+    [
+        ({"model_type": "llava", "vision_config": {"model_type": "clip_vision_model"}}, "images"),
+        ({"model_type": "qwen2_5_vl", "vision_config": {"depth": 2}}, "images"),
+        ({"model_type": "qwen2_audio", "audio_config": {"model_type": "qwen2_audio_encoder"}}, "sounds"),
+        ({"model_type": "qwen2_5_omni", "thinker_config": {"audio_config": {"a": 1}}}, "sounds"),
+    ],
+)
+def test_a_model_that_reads_more_than_text_is_said_to_be_that(llama, edit_json, change, senses):
+    edit_json(llama / "config.json", **change)
+    assert refusal(llama) == (
+        f"{llama / 'config.json'} describes a model that also reads {senses} ({change['model_type']}), which is not "
+        "scored here: save its language model alone (the text part, with its tokenizer), or use a text-only checkpoint."
+    )
