@@ -43,7 +43,7 @@ def load_pair(
         teacher.model.to(device)
         student.model.to(device)
         return teacher, student, match_vocabularies(teacher, student)
-    compare_tokenizers(*(parse_reference(one, policy) for one in (config.teacher, config.student)), policy)
+    compare_tokenizers(parse_reference(config.teacher, policy), parse_reference(config.student, policy), policy)
     teacher = load_checkpoint(
         config.teacher, device=str(device), policy=policy, progress=lambda share, text: tell(share / 2, text)
     )

@@ -129,10 +129,9 @@ def _attention(model_class: Any) -> str:
 
 def _expanding(method: str) -> Any:
     """What tells transformers to expand quantised weights to plain numbers while it reads them."""
-    from transformers import FineGrainedFP8Config, Mxfp4Config
+    import transformers
 
-    kinds: dict[str, Any] = {"fp8": FineGrainedFP8Config, "mxfp4": Mxfp4Config}
-    return kinds[method](dequantize=True)
+    return getattr(transformers, {"fp8": "FineGrainedFP8Config", "mxfp4": "Mxfp4Config"}[method])(dequantize=True)
 
 
 def load_tokenizer(source: Source) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ from akl_viz.models.source import (
     refuse_custom_code,
     refuse_pickles,
 )
+
+_NESTED = re.compile(r"\)[*+{]")
+_OPEN = re.compile(r"[*+]|\{\d*,\d*\}")
+_MOST_OPEN = 4
+"""Open repeats of a pattern: each multiplies the time of a search by the length of a layer's name."""
 
 
 def locate(reference: Reference, policy: Policy, *, download: bool = True) -> Source:
@@ -77,10 +83,25 @@ def _read_adapter(folder: Path, policy: Policy, *, typed_hub: bool) -> Source:
     if not weights.exists():
         refuse_pickles(folder, ADAPTER_WEIGHTS)
     check_tokenizer_code(folder, policy)
+    _refuse_patterns(path, config)
     base = _find_base(path, config, policy, typed_hub=typed_hub)
     tensors = read_headers((weights,))
     _refuse_ranks(path, config, max(max(tensor.shape, default=0) for tensor in tensors.values()))
     return Source(folder, (weights,), config, tensors, base=base)
+
+
+def _refuse_patterns(path: Path, config: dict[str, Any]) -> None:
+    """Refuse patterns of layers whose search may never end: repeated groups, or many open repeats one after another."""
+    given: list[Any] = [config.get(name) for name in ("target_modules", "exclude_modules", "layers_pattern")]
+    given += [
+        list(part) for part in (config.get("rank_pattern"), config.get("alpha_pattern")) if isinstance(part, dict)
+    ]
+    for pattern in [one for part in given for one in (part if isinstance(part, list) else [part])]:
+        if isinstance(pattern, str) and (_NESTED.search(pattern) or len(_OPEN.findall(pattern)) > _MOST_OPEN):
+            raise CheckpointUnavailable(
+                f"{path} finds its layers by the pattern {pattern[:80]!r}, whose search may take forever: "
+                "list the names of the layers instead."
+            )
 
 
 def _refuse_ranks(path: Path, config: dict[str, Any], widest: int) -> None:

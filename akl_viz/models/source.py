@@ -56,8 +56,10 @@ class Source:
 
     @property
     def entries(self) -> int:
-        """Number of stored floating-point entries, the base's included."""
+        """Number of entries that are loaded, the base's included."""
         own = sum(tensor.size for tensor in self.tensors.values() if tensor.dtype in _FLOATS)
+        if self.quantised == "mxfp4":
+            own += sum(2 * tensor.size for tensor in self.tensors.values() if tensor.dtype == "U8")  # two in a byte
         return own + (self.base.entries if self.base else 0)
 
     @property
@@ -67,7 +69,7 @@ class Source:
             return self.base.stored_dtype
         sizes: Counter[str] = Counter()
         for tensor in self.tensors.values():
-            if tensor.dtype in _FLOATS:
+            if _FLOATS.get(tensor.dtype, 1) > 1:  # nothing runs in eight bits: such weights are expanded
                 sizes[tensor.dtype] += tensor.size
         return sizes.most_common(1)[0][0] if sizes else None
 

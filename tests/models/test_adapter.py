@@ -244,3 +244,15 @@ def test_a_link_out_of_the_roots_in_an_adapter_or_its_base_is_refused(adapter, t
     link.symlink_to(outside)
     said = refusal(adapter, policy=Policy(roots=(adapter.parent,)))
     assert said.startswith(f"{link} lies outside the folders this app may read (")
+
+
+@pytest.mark.parametrize("pattern", [r"(.*)*x", r"([a-z._]+)+\d", r".*.*.*.*.*!", r"(\w{1,9}){1,99}-"])
+@pytest.mark.parametrize("key", ["target_modules", "exclude_modules", "rank_pattern"])
+def test_a_pattern_whose_search_may_never_end_is_not_searched(adapter, edit_json, key, pattern):
+    edit_json(adapter / "adapter_config.json", **{key: {pattern: 2} if key == "rank_pattern" else pattern})
+    assert "whose search may take forever: list the names of the layers instead." in refusal(adapter)
+
+
+def test_a_pattern_as_people_write_it_finds_its_layers(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", target_modules=r".*\.self_attn\.(q_proj|q_none)")
+    assert load_checkpoint(str(adapter)).info.architecture == "LlamaForCausalLM + LoRA"
