@@ -18,7 +18,10 @@ TOKENIZER_BYTES = 100_000_000
 """Longest tokenizer file: those of 256,000 tokens have 35 MB."""
 
 _TOKENIZERS = {"tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model"}
-_TEXTS = {".json", ".jinja", ".txt", ".model"}
+_READ = {".json", ".jinja", ".txt", ".model", ".safetensors"}
+"""Endings of what is read of a checkpoint; other files may lie beside it and are not opened."""
+_NOT_READ = {"trainer_state.json", "all_results.json", "train_results.json", "eval_results.json", "README.txt"}
+"""Records that trainers leave there, which may be long."""
 _ENTRIES = 10_000
 _TEMPLATES = "additional_chat_templates"
 
@@ -87,8 +90,9 @@ def _check_entry(path: Path, policy: Policy) -> None:
         if path.name == _TEMPLATES:
             check_folder(path, policy)
         return
-    check_file(path, policy)
-    _check_size(path)
+    if path.suffix in _READ:
+        check_file(path, policy)
+        _check_size(path)
 
 
 def _mode(path: Path, policy: Policy) -> int | None:
@@ -105,7 +109,7 @@ def _mode(path: Path, policy: Policy) -> int | None:
 
 def _check_size(path: Path) -> None:
     """Refuse a text file that no checkpoint has so large, before any of it is read."""
-    if path.suffix not in _TEXTS:
+    if path.suffix == ".safetensors" or path.suffix not in _READ or path.name in _NOT_READ:
         return
     limit = TOKENIZER_BYTES if path.name in _TOKENIZERS else JSON_BYTES
     if path.stat().st_size > limit:

@@ -41,6 +41,13 @@ def test_a_text_file_beyond_every_size_is_not_read(llama, file):
     assert f"{llama / file} is larger than " in refusal(llama)
 
 
+def test_files_that_are_not_read_may_be_long_or_of_any_kind(llama):
+    with (llama / "trainer_state.json").open("wb") as opened:
+        opened.truncate(3_000_000_000)
+    os.mkfifo(llama / "log")
+    load_checkpoint(str(llama))
+
+
 @pytest.mark.parametrize("name", ["num_hidden_layers", "num_labels"])
 def test_more_parts_than_the_files_have_tensors(llama, edit_json, name):
     edit_json(llama / "config.json", **{name: 100_000_000})
