@@ -102,3 +102,17 @@ def test_a_folder_of_a_run_names_its_newest_checkpoints(families, tmp_path, inne
         f"{tmp_path / 'run'} is the folder of a run, not a model: give one of the checkpoints in it, "
         f"{places[3]}, {places[2]}, {places[1]} and 1 more."
     )
+
+
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "config.json", "tokenizer.json", "generation_config.json", "chat_template.jinja"]
+)
+def test_a_file_that_is_a_symlink_out_of_the_roots(llama, tmp_path_factory, file):
+    outside = tmp_path_factory.mktemp("outside") / file
+    if (llama / file).exists():
+        (llama / file).rename(outside)
+    else:
+        outside.write_text("{}", encoding="utf-8")
+    (llama / file).symlink_to(outside)
+    policy = Policy(roots=(llama.parent,))
+    assert refusal(llama, policy=policy).startswith(f"{llama / file} lies outside the folders this app may read (")

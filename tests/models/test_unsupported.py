@@ -5,8 +5,16 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import BertConfig, MambaConfig, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    MambaConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
+from akl_viz.models import load_checkpoint
 from tests.checkpoints import random_model
 from tests.models.refusing import refusal
 
@@ -75,3 +83,15 @@ def test_a_model_that_reads_more_than_text_is_said_to_be_that(llama, edit_json, 
         f"{llama / 'config.json'} describes a model that also reads {senses} ({change['model_type']}), which is not "
         "scored here: save its language model alone (the text part, with its tokenizer), or use a text-only checkpoint."
     )
+
+
+def test_a_vision_model_that_scores_text_as_a_causal_one_is_loaded(tmp_path, tokenizer):
+    text = {"vocab_size": 320, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "pad_token_id": 2}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 16, "max_position_embeddings": 64}
+    seen = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    places = {"image_token_index": 319, "boi_token_index": 318, "eoi_token_index": 317, "mm_tokens_per_image": 1}
+    config = Gemma3Config(text_config=text | heads, vision_config=seen | {"image_size": 28, "patch_size": 14}, **places)
+    Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    info = load_checkpoint(str(tmp_path)).info
+    assert (info.architecture, info.context, info.notes) == ("Gemma3ForConditionalGeneration", 64, ())
