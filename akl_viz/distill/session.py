@@ -28,7 +28,7 @@ from akl_viz.distill.store import RunStore
 from akl_viz.distill.students import load_pair, reloaded, save_model, tokenizer_files, trainable
 from akl_viz.distill.supply import Supply
 from akl_viz.distill.teacher import Teacher
-from akl_viz.errors import InvalidInput
+from akl_viz.errors import InvalidInput, VocabularyMismatch
 from akl_viz.models import Checkpoint, Policy
 
 Tell = Callable[[float, str], None]
@@ -145,6 +145,7 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     context = min(teacher.info.context, student.info.context)
     corpus = _corpus(config, student.tokenizer, context, check)
     vocabulary = Vocabulary(student.tokenizer, shared.size, context)
+    _refuse_lone_tokens(corpus, vocabulary, check)
     told(0.7, "Running the teacher over the held-out text")
     session = _assembled(plan, (teacher, student), corpus, vocabulary, check)
     session.check_last = processes.between(control.check_cancelled)
@@ -195,6 +196,24 @@ def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -
         prompt = config.data.prompt_tokens if config.data.source != "text" else 1
         return toy_language.toy_corpus(config.data.window, prompt, config.probe.windows)
     return load_corpus(config.data, tokenizer, context, config.probe.windows, check)
+
+
+def _refuse_lone_tokens(corpus: Corpus, vocabulary: Vocabulary, check: Check) -> None:
+    """Refuse a text with a token that only the student has, where its vocabulary has such tokens.
+
+    Raises:
+        VocabularyMismatch: names the token.
+    """
+    if len(vocabulary.tokenizer) <= vocabulary.rows:
+        return
+    for sequence in (*corpus.held_out, *corpus.train):
+        check()
+        highest = int(sequence.ids.max())
+        if highest >= vocabulary.rows:
+            raise VocabularyMismatch(
+                f"The text holds {vocabulary.tokenizer.convert_ids_to_tokens(highest)!r} (id {highest}), a token that "
+                "only the student has: leave it out, or choose a student with the teacher's tokenizer."
+            )
 
 
 def _arithmetic(precision: str, device: torch.device) -> Arithmetic:

@@ -13,9 +13,9 @@ from akl_viz.distill.estimate import Estimate, Sizes, estimate, machine_flops
 from akl_viz.distill.options import command_of
 from akl_viz.distill.places import absolute
 from akl_viz.errors import AklVizError
+from akl_viz.models.files import read_json
 from akl_viz.models.locate import locate
 from akl_viz.models.reference import Policy, parse_reference
-from akl_viz.models.source import read_json
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.service import Race, service
 
