@@ -217,9 +217,9 @@ class Pair:
                 ratio = self.teacher - self.student
             else:
                 ratio = log_ratio_of(*self._sides, self.room("log_ratio"))
-            # One pass finds any -inf or NaN, and ratios whose sums could leave the range of the dtype.
-            least, most = torch.aminmax(ratio.detach()) if ratio.numel() else (ratio.new_zeros(()),) * 2
-            if float(torch.maximum(-least, most)) <= torch.finfo(ratio.dtype).max ** 0.5:
+            # One pass finds any -inf, NaN or ratio beyond the root of the dtype's range: its square is not finite.
+            flat = ratio.detach().reshape(-1)
+            if bool(torch.dot(flat, flat).isfinite()):
                 return ratio, True
             return torch.where(ratio.isnan(), torch.zeros_like(ratio), ratio), False
 
