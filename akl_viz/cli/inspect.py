@@ -106,6 +106,8 @@ def _row(arguments: argparse.Namespace, path: Path) -> Example:
     from akl_viz.distill.files import read_rows
 
     rows = read_rows(path, arguments.column or "", arguments.response or "")
+    if arguments.chat and not any(example.response or example.messages for example in rows.examples):
+        raise InvalidInput(f"{path.name} has no column of responses for --chat: name it by --response.")
     number = 1 if arguments.row is None else arguments.row
     if not 1 <= number <= len(rows.examples):
         raise InvalidInput(f"{path.name} has the rows 1 to {len(rows.examples)}, so there is no row {number}.")

@@ -70,8 +70,9 @@ def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, ch
         texts = (example.prompt for example in rows.examples)
         stream, left_out = _stream(tokenizer, texts, True, check)
         found = from_stream(stream, length, prompt, windows, path.name)
-        if left_out:
-            found = replace(found, notes=(*found.notes, f"{left_out} texts of fewer than two tokens are left out."))
+        told = [f"{left_out} texts of fewer than two tokens are left out."] if left_out else []
+        told += [f"{path.name} has no responses, so the chat template is not applied."] if data.chat else []
+        found = replace(found, notes=(*found.notes, *told))
     return replace(found, notes=(*rows.notes, *found.notes))
 
 

@@ -31,7 +31,9 @@ def started(seconds: int) -> None:
     if resource is not None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         limit = int(used.ru_utime + used.ru_stime) + seconds + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        highest = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        kept = limit if highest == resource.RLIM_INFINITY else min(limit, highest)
+        resource.setrlimit(resource.RLIMIT_CPU, (kept, highest))
 
 
 def answer(job: dict[str, Any], template: str, tokens: dict[str, Any], characters: int) -> dict[str, Any]:

@@ -196,6 +196,22 @@ def test_a_byte_order_mark_is_not_scored(run, pair, tmp_path):
     assert "".join(token["text"] for token in document["tokens"]) == "It is a truth"
 
 
+def test_a_chat_is_scored_as_its_template_writes_it(run, pair, tmp_path):
+    folder = shutil.copytree(pair[1], tmp_path / "chats")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    messages = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "A man.", "name": "Ann"}]
+    (tmp_path / "c.jsonl").write_text(json.dumps({"messages": messages}), encoding="utf-8")
+    told = run("inspect", "--teacher", folder, "--student", folder, "--text-file", tmp_path / "c.jsonl", "--json")
+    text = "".join(token["text"] for token in strictly(told.out)["tokens"])
+    assert text == tokenizer.apply_chat_template(messages, tokenize=False) == "<user>Who?<eos><assistant>A man.<eos>"
+    assert "leaves out or changes name of assistant in 1 of 1 rows" in told.err
+    (tmp_path / "t.jsonl").write_text('{"text": "It is a truth"}', encoding="utf-8")
+    told = run("inspect", "--teacher", folder, "--student", folder, "--text-file", tmp_path / "t.jsonl", "--chat")
+    assert "has no column of responses for --chat" in told.err
+
+
 @pytest.mark.parametrize("name", ["zero", "pipe"])
 def test_a_device_or_a_pipe_is_refused_before_the_models_load(run, pair, tmp_path, name, monkeypatch):
     from akl_viz.models import ModelPool

@@ -242,3 +242,11 @@ def test_old_runs_go_on_with_the_last_response():
     assert DistillConfig.from_json(stored).data.responses == "all"
     del stored["data"]["responses"]
     assert DistillConfig.from_json(stored).data.responses == "last"
+
+
+def test_texts_without_responses_say_what_becomes_of_them(tokenizer, tmp_path):
+    path = write(tmp_path / "a.jsonl", jsonl({"text": ""}, {"text": "a"}, *[{"text": "It is a truth"}] * 50))
+    assert load(tokenizer, path, chat=True, window=16).notes == (
+        "2 texts of fewer than two tokens are left out.",
+        "a.jsonl has no responses, so the chat template is not applied.",
+    )
