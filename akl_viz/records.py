@@ -181,6 +181,8 @@ class TokenTrace:
     cut: Cut | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     """CPU time of the forward passes ("models") and of the statistics ("analysis")."""
+    notes: tuple[str, ...] = ()
+    """What is worth saying about how the text was read: it brings its own begin token."""
 
     def __post_init__(self) -> None:
         """Check that every column has one entry per token and that the pieces rebuild the text."""

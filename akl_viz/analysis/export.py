@@ -37,7 +37,7 @@ def trace_json(trace: TokenTrace) -> dict[str, Any]:
             name: {"mean": _number(row.mean), "se": row.se, "n": row.n} for name, row in summarise(trace).items()
         },
     }
-    return document
+    return document | ({"notes": list(trace.notes)} if trace.notes else {})
 
 
 def trace_csv(trace: TokenTrace) -> str:

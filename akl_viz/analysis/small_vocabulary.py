@@ -157,7 +157,9 @@ def _logits(weights: Sequence[float], side: str) -> Tensor:
         raise InvalidInput(f"The {side} needs the probabilities of at least two tokens.")
     if not np.isfinite(values).all() or (values < 0).any():
         raise InvalidInput(f"The {side}'s probabilities must be finite numbers from 0 up.")
-    total = values.sum()
+    with np.errstate(over="ignore"):
+        # A sum beyond float64 is refused below, in our words alone.
+        total = values.sum()
     if not 0.0 < total < np.inf:
         raise InvalidInput(f"The {side} needs a probability above 0, and a finite sum.")
     return torch.from_numpy(values / total).log()

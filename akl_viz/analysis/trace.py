@@ -15,6 +15,7 @@ from akl_viz.errors import OutOfMemory
 from akl_viz.models import (
     Checkpoint,
     LogitBlocks,
+    Parts,
     check_scored,
     encode,
     is_out_of_memory,
@@ -31,7 +32,7 @@ Progress = Callable[[float, str], None]
 def token_trace(
     teacher: Checkpoint,
     student: Checkpoint,
-    text: str,
+    text: str | Parts,
     settings: Settings | None = None,
     *,
     progress: Progress | None = None,
@@ -44,7 +45,7 @@ def token_trace(
     Args:
         teacher: the model p.
         student: the model q, over the same vocabulary.
-        text: at least two tokens of it.
+        text: at least two tokens of it, as one text or in parts that are read apart.
         settings: mu, boundary, temperature; the defaults if not given.
         progress: called after every block.
 
@@ -69,7 +70,7 @@ def token_trace(
 
 
 def _trace(
-    teacher: Checkpoint, student: Checkpoint, text: str, settings: Settings, progress: Progress | None
+    teacher: Checkpoint, student: Checkpoint, text: str | Parts, settings: Settings, progress: Progress | None
 ) -> TokenTrace:
     """See `token_trace`."""
     shared = match_vocabularies(teacher, student)
@@ -100,6 +101,7 @@ def _trace(
         ),
         cut=encoded.cut,
         seconds=seconds,
+        notes=encoded.notes,
     )
 
 

@@ -11,11 +11,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from akl_viz import __version__
 from akl_viz.cli import app, distill, divergence, inspect, models, toy
 from akl_viz.cli.command import Command, discard, flush
+from akl_viz.cli.parser import USER_MISTAKE, Parser
 from akl_viz.distill.launched import launched
 from akl_viz.errors import AklVizError
 
@@ -28,19 +29,11 @@ COMMANDS: tuple[Command, ...] = (
     toy.COMMAND,
 )
 """Every command, in the order of the help text."""
-USER_MISTAKE = 2
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(USER_MISTAKE, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = _Parser(
+    parser = Parser(
         prog="akl-viz", description="An open laboratory for KL divergences in the distillation of language models."
     )
     parser.add_argument("--version", action="version", version=f"akl-viz {__version__}")

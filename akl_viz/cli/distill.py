@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.command import Command, print_line
+from akl_viz.cli.parser import path_of
 from akl_viz.distill.config import DistillConfig
 from akl_viz.distill.control import Control
 from akl_viz.distill.duration import duration
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _BAR = 24
 _WIDTH = 110
+_NEEDED = ("teacher", "student", "losses")
+"""What a new run must name: it has no default on the command line."""
 _ECHO_S = 2.0
 """A launcher sends its processes the Ctrl-C on that their terminal has sent them already."""
 
@@ -38,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "Ctrl-C stops after the step with a checkpoint, a measurement and exit code 130; --resume goes on from there, "
         "as after a kill."
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--out", type=path_of, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in DIR, with its own settings")
     parser.add_argument("--json", action="store_true", help="print the history as JSON at the end")
     for option in OPTIONS:
@@ -48,7 +51,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     """One setting; what is not given is None, so that a resumed run keeps its own."""
     shown = ",".join(option.default) if isinstance(option.default, tuple) else option.default
-    text = f"{option.help} (default {shown})" if shown not in ("", False) else option.help
+    text = option.help if option.field in _NEEDED or shown in ("", False) else f"{option.help} (default {shown})"
     if option.kind is bool:
         parser.add_argument(option.flag, dest=option.field, action="store_true", default=None, help=text)
     elif option.kind is tuple:
@@ -112,7 +115,7 @@ def _config(arguments: argparse.Namespace) -> DistillConfig | None:
 
         stored = open_run(arguments.out).config
         return changed(stored, given) if stored is not None and given else None
-    missing = [name for name in ("teacher", "student", "losses") if name not in given]
+    missing = [name for name in _NEEDED if name not in given]
     if missing:
         flag = next(option.flag for option in OPTIONS if option.field == missing[0])
         raise InvalidInput(f"The run needs {flag}: give it, or --resume for a run that was begun.")
@@ -191,6 +194,8 @@ class _Shown:
 def _print_result(run: Run, *, as_json: bool) -> None:
     """The last row of every loss, or the whole history as JSON."""
     history = run.history()
+    for note in run.meta.get("notes") or ():
+        sys.stderr.write(f"{note}\n")
     if as_json:
         rows = [{name: _plain(value) for name, value in row.items()} for row in history.to_dict("records")]
         told = {"schema": 1, "run": run.name, "folder": str(run.folder), "status": run.status}

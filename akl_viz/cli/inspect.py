@@ -7,15 +7,20 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.command import Command, print_line
 from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.parser import path_of
 from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.errors import InvalidInput
 from akl_viz.records import Settings, TokenTrace
 
-MAX_TEXT_BYTES = 20_000_000
+if TYPE_CHECKING:
+    from akl_viz.distill.files import Example
+
+MAX_TEXT_MB = 20
+TABLES = (".jsonl", ".csv", ".parquet")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,26 +30,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--student", required=True, metavar="REF", help=reference)
     text = parser.add_mutually_exclusive_group(required=True)
     text.add_argument("--text", metavar="T", help="the text to score")
-    text.add_argument("--text-file", type=Path, metavar="F", help="a UTF-8 file with the text to score")
+    text.add_argument(
+        "--text-file",
+        type=path_of,
+        metavar="F",
+        help="a UTF-8 file with the text to score, or a .jsonl, .csv or .parquet file with a row to score",
+    )
+    parser.add_argument("--row", type=int, metavar="N", help="which row of such a file, from 1 (default 1)")
+    parser.add_argument("--column", metavar="NAME", help="its column with the text or the prompt")
+    parser.add_argument("--response", metavar="NAME", help="its column with the response")
+    parser.add_argument(
+        "--chat", action="store_true", help="put its prompt and response into the tokenizer's chat template"
+    )
     add_settings(parser)
     parser.add_argument("--dtype", default="auto", help="auto, float32, bfloat16, float16 or float64 (default auto)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
     parser.add_argument("--json", action="store_true", help="print the trace as JSON (schema 1)")
     parser.add_argument(
         "--csv",
-        type=Path,
+        type=path_of,
         metavar="F",
         help="write one row per token as CSV; a text like =1+1 gets a leading apostrophe, so no program runs it",
     )
-    parser.add_argument("--parquet", type=Path, metavar="F", help="write one row per token as Parquet")
+    parser.add_argument("--parquet", type=path_of, metavar="F", help="write one row per token as Parquet")
 
 
 def run_inspect(arguments: argparse.Namespace) -> None:
     """Trace a text and print or write it."""
     settings = settings_of(arguments)
-    text = arguments.text if arguments.text is not None else read_text(arguments.text_file)
     check_folders(arguments.csv, arguments.parquet)
-    trace = _trace(arguments, text, settings)
+    trace = _trace(arguments, _text(arguments), settings)
     _write_tables(arguments, trace)
     if arguments.json:
         from akl_viz.analysis.export import trace_json
@@ -60,25 +75,54 @@ def _write_notices(trace: TokenTrace) -> None:
     for info in dict.fromkeys((trace.teacher, trace.student)):
         for note in info.notes:
             sys.stderr.write(f"{note}\n")
+    for note in trace.notes:
+        sys.stderr.write(f"{note}\n")
     if trace.cut is not None:
         sys.stderr.write(f"The text was cut after token {trace.cut.tokens_kept}: the context ends there.\n")
 
 
-def read_text(path: Path) -> str:
-    """The file as text. Raises InvalidInput where it is missing, too large or not UTF-8."""
-    try:
-        if path.stat().st_size > MAX_TEXT_BYTES:
-            raise InvalidInput(f"{path} is larger than {MAX_TEXT_BYTES // 1_000_000} MB; score a part of it.")
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path} is not UTF-8 text (byte {error.start}); convert it first.") from error
-    except OSError as error:
-        raise InvalidInput(f"{path} cannot be read ({error.strerror}); check the path.") from error
+def _text(arguments: argparse.Namespace) -> str | Example:
+    """The text to score, or the row of a table. Raises InvalidInput where there is none."""
+    path: Path | None = arguments.text_file
+    table = path is not None and path.suffix.lower() in TABLES
+    named = [f"--{name}" for name in ("row", "column", "response", "chat") if getattr(arguments, name)]
+    if not table and named:
+        raise InvalidInput(f"{named[0]} is for rows: give a .jsonl, .csv or .parquet file as --text-file.")
+    if path is None:
+        return str(arguments.text)
+    if table:
+        return _row(arguments, path)
+    if path.suffix.lower() == ".json":
+        raise InvalidInput(
+            f"{path} is JSON, not text: write its rows as .jsonl, one object a line, or its text as .txt."
+        )
+    from akl_viz.distill.content import read_text
+
+    return read_text(path, MAX_TEXT_MB)
 
 
-def _trace(arguments: argparse.Namespace, text: str, settings: Settings) -> TokenTrace:
+def _row(arguments: argparse.Namespace, path: Path) -> Example:
+    """One row of a table, read as `distill` reads it."""
+    from akl_viz.distill.files import read_rows
+
+    rows = read_rows(path, arguments.column or "", arguments.response or "")
+    if arguments.chat and not any(example.response or example.messages for example in rows.examples):
+        raise InvalidInput(f"{path.name} has no column of responses for --chat: name it by --response.")
+    number = 1 if arguments.row is None else arguments.row
+    if not 1 <= number <= len(rows.examples):
+        raise InvalidInput(f"{path.name} has the rows 1 to {len(rows.examples)}, so there is no row {number}.")
+    for note in (
+        f"Row {number} of {len(rows.examples)} of {path.name} is scored; --row N scores another.",
+        *rows.notes,
+    ):
+        sys.stderr.write(f"{note}\n")
+    return rows.examples[number - 1]
+
+
+def _trace(arguments: argparse.Namespace, text: str | Example, settings: Settings) -> TokenTrace:
     from akl_viz.analysis.trace import token_trace
-    from akl_viz.models import ModelPool, Policy
+    from akl_viz.distill.dialogue import Dialogue
+    from akl_viz.models import ModelPool, Parts, Policy
 
     pool = ModelPool()
     teacher, student = pool.pair(
@@ -88,7 +132,13 @@ def _trace(arguments: argparse.Namespace, text: str, settings: Settings) -> Toke
         dtype=arguments.dtype,
         policy=Policy.for_command_line(),
     )
-    return token_trace(teacher, student, text, settings)
+    if isinstance(text, str):
+        return token_trace(teacher, student, text, settings)
+    with Dialogue(teacher.tokenizer, chat=arguments.chat) as dialogue:
+        parts: Parts = dialogue.write(text).parts
+        for note in dialogue.notes():
+            sys.stderr.write(f"{note}\n")
+    return token_trace(teacher, student, parts, settings)
 
 
 def _write_tables(arguments: argparse.Namespace, trace: TokenTrace) -> None:

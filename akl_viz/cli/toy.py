@@ -11,6 +11,7 @@ from pathlib import Path
 from akl_viz.cli import toy_proof, toy_runs
 from akl_viz.cli.command import Command, print_line
 from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.parser import path_of
 from akl_viz.cli.toy_options import Result
 
 
@@ -56,8 +57,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         options = toys.add_parser(toy.name, help=toy.help, description=f"{toy.help}.")
         toy.add_options(options)
         options.add_argument("--json", action="store_true", help="print everything as JSON (schema 1)")
-        options.add_argument("--csv", type=Path, metavar="F", help="write the table as CSV")
-        options.add_argument("--out", type=Path, metavar="F", help="write the JSON to a file")
+        options.add_argument("--csv", type=path_of, metavar="F", help="write the table as CSV")
+        options.add_argument("--out", type=path_of, metavar="F", help="write the JSON to a file")
         options.set_defaults(experiment=toy.run)
 
 

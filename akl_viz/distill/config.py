@@ -14,6 +14,8 @@ from akl_viz.records import Settings
 
 Source = Literal["text", "teacher", "student"]
 SOURCES: tuple[Source, ...] = get_args(Source)
+Responses = Literal["all", "last"]
+RESPONSES: tuple[Responses, ...] = get_args(Responses)
 OPTIMISERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("constant", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -60,6 +62,8 @@ class DataConfig:
     """Whether prompt and response are put into the tokenizer's chat template."""
     response_only: bool = False
     """Whether the loss counts only on the response."""
+    responses: Responses = "all"
+    """Which messages of the assistant are responses in a chat of several turns: all, or the last one."""
     window: int = 256
     """Tokens per sequence, at most."""
     rows: int = 1
@@ -80,6 +84,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         """Refuse values outside their range."""
         _one_of(self, "source", SOURCES)
+        _one_of(self, "responses", RESPONSES)
         for name, lower in (("window", 2), ("rows", 1), ("accumulate", 1), ("limit", 0), ("prompt_tokens", 1)):
             _within(self, name, lower, 1_000_000, whole=True)
         for name in ("sample_temperature", "teacher_temperature"):
@@ -245,6 +250,9 @@ class DistillConfig:
         """
         sections = {"data": DataConfig, "optimiser": OptimiserConfig, "probe": ProbeConfig}
         given = dict(_known(cls, "the configuration", value))
+        if isinstance(given.get("data"), Mapping) and given["data"]:
+            # Runs from before there was a choice learnt on the last response of a chat, and go on so.
+            given["data"] = {"responses": "last", **given["data"]}
         for name, section in sections.items():
             if name in given:
                 given[name] = _built(section, name, given[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import torch
 from torch import Tensor
 
 from akl_viz.distill.config import BUNDLED_TEXT, DataConfig
-from akl_viz.distill.dialogue import encode_example, token_ids
-from akl_viz.distill.files import Example, read_examples, read_text
+from akl_viz.distill.content import read_text
+from akl_viz.distill.dialogue import Dialogue
+from akl_viz.distill.files import Rows, read_rows
 from akl_viz.distill.sequences import TokenSequence, Windows
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
+from akl_viz.models.text import begin
 from akl_viz.paths import DATA
 
 HELD_OUT_SHARE = 0.05
@@ -32,7 +34,7 @@ class Corpus:
     train: Sequence[TokenSequence]
     held_out: tuple[TokenSequence, ...]
     notes: tuple[str, ...] = ()
-    """What is worth saying: the text was too short to hold a part of it out."""
+    """What is worth saying: the text was too short to hold a part out, columns or rows are not used."""
 
 
 def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, check: Check) -> Corpus:
@@ -58,14 +60,20 @@ def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, ch
         return Corpus(Windows(train, length, prompt), spaced(held_out, length, windows))
     path = Path(data.text).expanduser()
     if path.suffix.lower() == ".txt":
-        return from_stream(_stream(tokenizer, [read_text(path)], False, check), length, prompt, windows, path.name)
-    examples = read_examples(path, data.column, data.response)
-    if any(example.response or example.messages for example in examples):
-        return _from_rows(examples, data, tokenizer, length, windows, check)
-    if data.response_only:
+        return from_stream(_stream(tokenizer, [read_text(path)], False, check)[0], length, prompt, windows, path.name)
+    rows = read_rows(path, data.column, data.response, check)
+    if any(example.response or example.messages for example in rows.examples):
+        found = _from_rows(rows, data, tokenizer, length, windows, check)
+    elif data.response_only:
         raise InvalidInput(f"{path.name} has no column of responses: name it, or let the loss count on the whole text.")
-    texts = (example.prompt for example in examples)
-    return from_stream(_stream(tokenizer, texts, True, check), length, prompt, windows, path.name)
+    else:
+        texts = (example.prompt for example in rows.examples)
+        stream, left_out = _stream(tokenizer, texts, True, check)
+        found = from_stream(stream, length, prompt, windows, path.name)
+        told = [f"{left_out} texts of fewer than two tokens are left out."] if left_out else []
+        told += [f"{path.name} has no responses, so the chat template is not applied."] if data.chat else []
+        found = replace(found, notes=(*found.notes, *told))
+    return replace(found, notes=(*rows.notes, *found.notes))
 
 
 def from_stream(stream: Tensor, length: int, prompt: int, windows: int, name: str) -> Corpus:
@@ -98,25 +106,32 @@ def _bundled_streams(tokenizer: Any, check: Check) -> tuple[Tensor, Tensor]:
         cut = text.find("\n\n", int(len(text) * (1 - HELD_OUT_SHARE)))
         parts[0].append(text[:cut])
         parts[1].append(text[cut:].lstrip("\n"))
-    train, held_out = (_stream(tokenizer, texts, True, check) for texts in parts)
+    train, held_out = (_stream(tokenizer, texts, True, check)[0] for texts in parts)
     return train, held_out
 
 
-def _stream(tokenizer: Any, texts: Iterable[str], ends: bool, check: Check) -> Tensor:
-    """The tokens of all texts in a row; with `ends` the end token after each, and texts below two tokens left out."""
+def _stream(tokenizer: Any, texts: Iterable[str], ends: bool, check: Check) -> tuple[Tensor, int]:
+    """The tokens of all texts in a row, each with the begin token where it belongs, and how many texts are left out.
+
+    With `ends` the end token follows each, and texts below two tokens are left out.
+    """
     end = tokenizer.eos_token_id
-    parts = []
+    parts, left_out = [], 0
     for text in texts:
         ids = [id_ for piece in _pieces(text) for id_ in plain_ids(tokenizer, piece, check)]
-        if not ends or len(ids) >= 2:
-            parts.append(torch.tensor([*ids, *([end] if ends and end is not None else [])], dtype=torch.int64))
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+        if ends and len(ids) < 2:
+            left_out += 1
+            continue
+        ids = [*begin(tokenizer, ids).ids, *ids]
+        parts.append(torch.tensor([*ids, *([end] if ends and end is not None else [])], dtype=torch.int64))
+    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64), left_out
 
 
 def plain_ids(tokenizer: Any, text: str, check: Check) -> list[int]:
     """Token ids without special tokens; `check` is called first."""
     check()
-    return token_ids(tokenizer, text)
+    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    return list(ids)
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -132,25 +147,40 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _from_rows(
-    examples: list[Example], data: DataConfig, tokenizer: Any, length: int, windows: int, check: Check
-) -> Corpus:
+def _from_rows(table: Rows, data: DataConfig, tokenizer: Any, length: int, windows: int, check: Check) -> Corpus:
     """A corpus whose sequences are the rows of a table, each with its prompt."""
-    rows = []
-    for example in examples:
-        check()
-        ids, prompt = encode_example(example, tokenizer, chat=data.chat)
-        ids = ids[:length]
-        needs = prompt if data.response_only or data.source != "text" else 1
-        if len(ids) >= 2 and needs < len(ids):
-            rows.append(TokenSequence(torch.tensor(ids), max(prompt, 1), data.response_only))
+    name = Path(data.text).name
+    every = data.responses == "all" if data.response_only and data.source == "text" else None
+    rows, cut = [], 0
+    with Dialogue(tokenizer, chat=data.chat, every=every, check=check) as dialogue:
+        for example in table.examples:
+            check()
+            row = dialogue.encode(example)
+            first = row.responses[0][0] if data.response_only or data.source != "text" else 1
+            if max(2, first + 1) > min(len(row.ids), length):
+                continue
+            cut += len(row.ids) > length
+            ids = torch.tensor(row.ids[:length])
+            rows.append(TokenSequence(ids, max(min(row.prompt, len(ids) - 1), 1), data.response_only, row.responses))
+        notes = dialogue.notes()
     if not rows:
         raise InvalidInput(
-            f"{Path(data.text).name} holds no row with two tokens or more, of which one is to be learnt, within the "
+            f"{name} holds no row with two tokens or more, of which one is to be learnt, within the "
             f"window of {length} tokens: use longer texts, or a longer window."
         )
+    notes += _lost(len(table.examples) - len(rows), cut, len(table.examples), length)
     kept = max(1, int(len(rows) * HELD_OUT_SHARE))
     if len(rows) < 2:
-        note = f"{Path(data.text).name} has a single usable row, so students are measured on the row they learn on."
-        return Corpus(rows, tuple(rows), (note,))
-    return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]))
+        note = f"{name} has a single usable row, so students are measured on the row they learn on."
+        return Corpus(rows, tuple(rows), (*notes, note))
+    return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]), notes)
+
+
+def _lost(left_out: int, cut: int, total: int, length: int) -> tuple[str, ...]:
+    """What the window takes away."""
+    told = []
+    if left_out:
+        told.append(f"{left_out} of {total} rows are left out: within {length} tokens they hold nothing to learn.")
+    if cut:
+        told.append(f"{cut} of {total} rows are cut at the window of {length} tokens.")
+    return tuple(told)

@@ -1,62 +1,216 @@
-"""A prompt and its response as tokens, plain or in the tokenizer's chat template."""
+"""A row as it is read: its prompt and responses as tokens, plain or in the tokenizer's chat template."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from akl_viz.distill.files import Example
-from akl_viz.errors import InvalidInput
+from akl_viz.distill.messages import Message
+from akl_viz.models.templates import ChatTemplate, Turns
+from akl_viz.models.text import Parts, part_ids
+
+_NO_TEXT = {"role", "id", "tool_call_id", "type", "index"}
+"""Fields that templates use without writing them out."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A row as a text."""
+
+    parts: Parts
+    responses: tuple[int, ...]
+    """Which of the parts the assistant says."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A row as tokens."""
+
+    ids: list[int]
+    responses: tuple[tuple[int, int], ...]
+    """First token of each response and the token after it."""
+
+    @property
+    def prompt(self) -> int:
+        """Tokens before the last response."""
+        return self.responses[-1][0]
+
+
+class Dialogue:
+    """Reads rows, the same way for everything that reads one; a context, since a chat template needs a process."""
+
+    def __init__(
+        self, tokenizer: Any, *, chat: bool, every: bool | None = None, check: Callable[[], None] | None = None
+    ) -> None:
+        """A reader of rows.
+
+        Args:
+            tokenizer: of both models.
+            chat: whether to use the tokenizer's chat template; messages always do.
+            every: whether every message of the assistant counts as a response, or the last one alone; None where the
+                whole text counts, and nothing is to be said.
+            check: called while a template works; raises to give up.
+        """
+        self._tokenizer = tokenizer
+        self._chat = chat
+        self._every = every
+        self._template = ChatTemplate(tokenizer, check)
+        self._rows = 0
+        self._several: Counter[str] = Counter()
+        self._unsaid: Counter[str] = Counter()
+        self._begins: Counter[str] = Counter()
+
+    def __enter__(self) -> Dialogue:
+        """The template's process starts with the first row that needs it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the template's process."""
+        self._template.close()
+
+    def write(self, example: Example) -> Written:
+        """A row as its text. Without a chat template a line break ends the prompt and the end token the response.
+
+        Raises:
+            InvalidInput: the tokenizer has no chat template, or its template refuses the messages or takes too long.
+        """
+        self._rows += 1
+        if self._chat or example.messages:
+            return self._templated(example)
+        before = example.prompt if example.prompt[-1:].isspace() or not example.response else f"{example.prompt}\n"
+        return Written(Parts((before, example.response), ends=True), (1,))
+
+    def encode(self, example: Example) -> Encoded:
+        """A row as tokens; prompt and responses are tokenised apart, so that each boundary falls between two tokens.
+
+        Raises:
+            InvalidInput: as `write` does.
+        """
+        written = self.write(example)
+        parts, note = part_ids(self._tokenizer, written.parts)
+        if note:
+            self._begins[note] += 1
+        starts = [0]
+        for ids in parts:
+            starts.append(starts[-1] + len(ids))
+        counted = written.responses if self._every else written.responses[-1:]
+        spans = tuple((starts[place], starts[place + 1]) for place in counted)
+        return Encoded([token for ids in parts for token in ids], spans)
+
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying about the rows read so far."""
+        told = [f"In {count} of {self._rows} rows: {note}" for note, count in self._begins.items()]
+        told += [
+            f"The chat template leaves out or changes {what} in {count} of {self._rows} rows."
+            for what, count in sorted(self._unsaid.items())
+        ]
+        told += [f"{note}: {count} of {self._rows} rows." for note, count in self._several.items()]
+        return tuple(told)
+
+    def _templated(self, example: Example) -> Written:
+        """A row in the chat template, cut where the assistant begins and ends."""
+        messages = example.chat()
+        asked = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+        wanted = [Turns(messages)]
+        for place in asked:
+            # Two texts show where a response stands: the chat up to it, and the chat with it.
+            wanted += [Turns(messages[:place] or messages, open=bool(place)), Turns(messages[: place + 1])]
+        whole, *texts = self._template.render(wanted, example.tools)
+        pairs = [(texts[2 * place] if turn else "", texts[2 * place + 1]) for place, turn in enumerate(asked)]
+        said = [str(messages[place]["content"]) for place in asked]
+        spans = _spans(whole, pairs, said)
+        if spans is None:
+            spans = [(_shared(pairs[-1][0], whole), len(whole))]
+            if self._every is not None:
+                note = "Only the last response counts, since the chat template writes earlier ones otherwise later on"
+                self._several[note] += 1
+        elif len(asked) > 1 and self._every is not None:
+            which = "Every response of a chat counts" if self._every else "Only the last response of a chat counts"
+            self._several[f"{which}, where there are several"] += 1
+        self._unsaid.update(_unsaid(messages, example.tools, whole))
+        return _cut(whole, spans)
 
 
 def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[list[int], int]:
-    """The token ids of an example and how many of them are its prompt.
-
-    Prompt and response are tokenised apart, so that the boundary falls between two tokens. Without a chat template a
-    line break separates them and the end token follows.
-
-    Args:
-        example: prompt and response, or messages.
-        tokenizer: of both models.
-        chat: whether to use the tokenizer's chat template; messages always do.
-
-    Raises:
-        InvalidInput: the tokenizer has no chat template, or its template refuses the messages.
-    """
-    if chat or example.messages:
-        before, after = _templated(example, tokenizer)
-    else:
-        before = example.prompt if example.prompt[-1:].isspace() or not example.response else f"{example.prompt}\n"
-        after = example.response
-    ids = [token_ids(tokenizer, part) for part in (before, after)]
-    end = tokenizer.eos_token_id
-    if end is not None and not (chat or example.messages):
-        ids[1].append(end)
-    return ids[0] + ids[1], len(ids[0])
+    """The token ids of one row and how many of them are its prompt; see `Dialogue.encode`."""
+    with Dialogue(tokenizer, chat=chat) as dialogue:
+        row = dialogue.encode(example)
+    return row.ids, row.prompt
 
 
-def _templated(example: Example, tokenizer: Any) -> tuple[str, str]:
-    """Prompt and response as the chat template writes them."""
-    if not getattr(tokenizer, "chat_template", None):
-        raise InvalidInput("The models' tokenizer has no chat template: switch the chat template off.")
-    messages = list(example.messages) or [
-        {"role": "user", "content": example.prompt},
-        {"role": "assistant", "content": example.response},
-    ]
-    try:
-        whole: str = tokenizer.apply_chat_template(messages, tokenize=False)
-        before: str = tokenizer.apply_chat_template(messages[:-1], tokenize=False, add_generation_prompt=True)
-    except Exception as error:
-        raise InvalidInput(
-            f"The tokenizer's chat template refuses a row of the text ({type(error).__name__}): "
-            "check the order of its roles, or switch the chat template off."
-        ) from error
-    if not whole.startswith(before):
-        place = next((i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(whole))
-        before = whole[:place]
-    return before, whole[len(before) :]
+def _spans(whole: str, pairs: list[tuple[str, str]], said: list[str]) -> list[tuple[int, int]] | None:
+    """Where each response stands in the chat's text; None where the template writes an earlier one otherwise."""
+    found: list[tuple[int, int]] = []
+    for place, (before, upto) in enumerate(pairs):
+        start = _shared(before, whole)
+        if place == len(pairs) - 1:
+            end = len(whole)
+        else:
+            tail = upto[_shared(before, upto) :]
+            rest = whole[start : start + len(tail)]
+            end = start + next(len(tail) - cut for cut in range(len(tail) + 1) if rest.startswith(tail[cut:]))
+            if end == start or said[place].strip() not in whole[start:end]:
+                return None
+        if found and start < found[-1][1]:
+            return None
+        found.append((start, end))
+    return found
 
 
-def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """Token ids without special tokens."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-    return list(ids)
+def _shared(before: str, whole: str) -> int:
+    """Number of characters that two texts begin with alike."""
+    if whole.startswith(before):
+        return len(before)
+    return next((i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(whole))
+
+
+def _cut(whole: str, spans: list[tuple[int, int]]) -> Written:
+    """A text in parts, by the places of its responses."""
+    texts, responses, done = [], [], 0
+    for start, end in spans:
+        texts += [whole[done:start], whole[start:end]]
+        responses.append(len(texts) - 1)
+        done = end
+    rest = [whole[done:]] if done < len(whole) else []
+    return Written(Parts((*texts, *rest), rendered=True), tuple(responses))
+
+
+def _unsaid(messages: list[Message], tools: tuple[Any, ...], whole: str) -> set[str]:
+    """What of the messages and tools does not stand in the text, by field and role."""
+    found = {
+        f"{name} of {message['role']}"
+        for message in messages
+        for name, value in message.items()
+        if name not in _NO_TEXT
+        for text in _texts(value)
+        if not _stands(text, whole)
+    }
+    named = (tool.get("function", tool) for tool in tools)
+    names = [one["name"] for one in named if isinstance(one, dict) and isinstance(one.get("name"), str)]
+    return found | ({"tools"} if any(name not in whole for name in names) else set())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in _NO_TEXT:
+                yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _stands(text: str, whole: str) -> bool:
+    """Whether a text stands in another, as it is or as JSON writes it."""
+    kept = text.strip()
+    return kept in whole or any(json.dumps(kept, ensure_ascii=ascii_)[1:-1] in whole for ascii_ in (False, True))

@@ -14,6 +14,7 @@ from typing import Any
 from akl_viz.distill.config import (
     OPTIMISERS,
     PRECISIONS,
+    RESPONSES,
     SCHEDULES,
     SOURCES,
     DataConfig,
@@ -59,6 +60,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("--response", "data.response", "column with the response"),
     Option("--chat", "data.chat", "put prompt and response into the tokenizer's chat template"),
     Option("--response-only", "data.response_only", "let the loss count on the response only"),
+    Option(
+        "--responses",
+        "data.responses",
+        "with --response-only: the assistant's messages of a chat that are responses",
+        RESPONSES,
+    ),
     Option("--source", "data.source", "sequences: the text, the teacher's samples, or the student's own", SOURCES),
     Option("--window", "data.window", "tokens per sequence, at most"),
     Option("--rows", "data.rows", "sequences per step, over all processes together"),

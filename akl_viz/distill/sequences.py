@@ -20,13 +20,17 @@ class TokenSequence:
     prompt: int = 1
     """Leading tokens that are given: samples start after them, and a response begins there."""
     response_only: bool = False
-    """Whether only the tokens after the prompt count in the loss."""
+    """Whether only the tokens after the prompt count in the loss, or those of `responses` where there are some."""
+    responses: tuple[tuple[int, int], ...] = ()
+    """First token of each response of a chat, and the token after it."""
 
     @property
     def counts(self) -> Tensor:
         """(T - 1,) bool: whether the prediction of token t + 1 counts."""
         places = torch.arange(1, len(self.ids))
-        return places >= (self.prompt if self.response_only else 1)
+        if not (self.response_only and self.responses):
+            return places >= (self.prompt if self.response_only else 1)
+        return torch.stack([(start <= places) & (places < end) for start, end in self.responses]).any(dim=0)
 
 
 class Windows(Sequence[TokenSequence]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -64,7 +65,7 @@ def _rows(held_out: Any) -> Iterator[Any]:
 def _sequence(row: Any, tokenizer: Any, rows: int, window: int) -> TokenSequence:
     """One row as a sequence."""
     if isinstance(row, TokenSequence):
-        return TokenSequence(_checked(row.ids[:window], rows), row.prompt, row.response_only)
+        return replace(row, ids=_checked(row.ids[:window], rows))
     given = row
     if isinstance(row, Mapping):
         given = row.get("input_ids", row.get("text"))

@@ -223,7 +223,7 @@ def _pair(watched: Watched, model: Any, tokenizer: Any) -> tuple[Checkpoint, Che
 def _identity(teacher: ModelInfo, probe: ProbeConfig, sequences: tuple[TokenSequence, ...]) -> str:
     """What two measurements must share to stand in one curve: the texts, the head's rule, the teacher."""
     facts = [teacher.architecture, teacher.parameters, teacher.revision, probe.mu, probe.boundary]
-    facts += [[one.ids.tolist(), one.prompt, one.response_only] for one in sequences]
+    facts += [[one.ids.tolist(), one.prompt, one.response_only, *one.responses] for one in sequences]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

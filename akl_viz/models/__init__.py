@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from akl_viz.models.memory import MemoryPlan, is_out_of_memory, memory_plan
     from akl_viz.models.pool import ModelPool
     from akl_viz.models.reference import Policy, Reference, parse_reference
-    from akl_viz.models.text import Encoded, encode
+    from akl_viz.models.text import Encoded, Parts, encode
     from akl_viz.models.token_labels import token_label
     from akl_viz.models.vocab import check_scored, compare_tokenizers, match_vocabularies
 
@@ -27,6 +27,7 @@ __all__ = [
     "LogitBlocks",
     "MemoryPlan",
     "ModelPool",
+    "Parts",
     "Policy",
     "Reference",
     "bundled_models",
@@ -61,6 +62,7 @@ _HOMES = {
     "Reference": "reference",
     "parse_reference": "reference",
     "Encoded": "text",
+    "Parts": "text",
     "encode": "text",
     "token_label": "token_labels",
     "check_scored": "vocab",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -15,6 +16,26 @@ FEWEST_TOKENS = 2
 """A token is scored from its prefix, so one token alone has nothing to score."""
 
 _LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A text in stretches that are read apart, so that no token lies in two of them: a prompt and its response."""
+
+    texts: tuple[str, ...]
+    rendered: bool = False
+    """Whether a chat template wrote it, with all special tokens that belong there."""
+    ends: bool = False
+    """Whether the end token follows."""
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What stands before the tokens of a text, decided here for everything that reads one."""
+
+    ids: tuple[int, ...] = ()
+    note: str = ""
+    """What a reader should know: the text brings its own begin token, or its template writes none."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +52,62 @@ class Encoded:
     n_prefix: int
     """Number of special tokens the tokenizer put in front."""
     cut: Cut | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Number of tokens."""
         return len(self.ids)
 
 
-def encode(tokenizer: Any, text: str, limit: int) -> Encoded:
-    """Cut a text into tokens, with the special tokens the tokenizer adds by itself.
+def begin(tokenizer: Any, ids: Sequence[int], *, rendered: bool = False) -> Begin:
+    """The tokens to put before those of a text: never the begin token twice, never none where it belongs.
+
+    It belongs before a plain text where the tokenizer puts it there by itself, or is set to do so, unless the text
+    has it already. A chat template writes it or leaves it out by itself.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        ids: of the text, without special tokens put around it.
+        rendered: whether a chat template wrote the text.
+    """
+    with _LOCK:
+        around, inner = (
+            list(tokenizer("a", add_special_tokens=special, verbose=False)["input_ids"]) for special in (True, False)
+        )
+    own = tuple(around[: next(place for place in range(len(around) + 1) if around[place:][: len(inner)] == inner)])
+    first = tokenizer.bos_token_id
+    if not own and first is not None and getattr(tokenizer, "add_bos_token", False) is True:
+        own = (first,)
+    if not own:
+        return Begin()
+    token = token_label(tokenizer, own[0])
+    if ids and ids[0] in own:
+        note = "" if rendered else f"The text already begins with the begin token {token}, so none is put before it."
+        return Begin(note=note)
+    if rendered:
+        return Begin(note=f"The chat template writes no begin token {token}, so the chat is read without one.")
+    return Begin(own)
+
+
+def part_ids(tokenizer: Any, parts: Parts) -> tuple[list[list[int]], str]:
+    """Token ids of each stretch, the begin token with the first and the end token with the last, and a note.
+
+    These are the ids that `encode` gives for the same parts.
+    """
+    with _LOCK:
+        found = [
+            list(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) if text else []
+            for text in parts.texts
+        ]
+    before = begin(tokenizer, next((ids for ids in found if ids), []), rendered=parts.rendered)
+    found[0] = [*before.ids, *found[0]]
+    if parts.ends and tokenizer.eos_token_id is not None:
+        found[-1].append(tokenizer.eos_token_id)
+    return found, before.note
+
+
+def encode(tokenizer: Any, text: str | Parts, limit: int) -> Encoded:
+    """Cut a text into tokens, with the special tokens that belong around it; see `begin`.
 
     Each piece runs from where the pieces before it ended to where its own token ends, so whitespace that a
     tokenizer leaves out of its offsets goes to the token after it. Of several tokens that share a character the
@@ -46,12 +115,14 @@ def encode(tokenizer: Any, text: str, limit: int) -> Encoded:
 
     Args:
         tokenizer: a fast tokenizer.
-        text: any text.
+        text: any text, or one in stretches that are read apart.
         limit: most tokens to keep: the smaller context of the two models.
 
     Raises:
         InvalidInput: the text is empty, is no valid Unicode, or gives fewer than two tokens.
     """
+    parts = Parts((text,)) if isinstance(text, str) else text
+    whole, text = isinstance(text, str), "".join(parts.texts)
     if not text:
         raise InvalidInput("The text is empty: give a text of at least two tokens.")
     try:
@@ -60,7 +131,7 @@ def encode(tokenizer: Any, text: str, limit: int) -> Encoded:
         raise InvalidInput(
             f"The text holds half a character (a lone surrogate) at position {error.start}: remove it."
         ) from error
-    tokens = _tokenize(tokenizer, text)
+    tokens, note = _whole(tokenizer, text) if whole else _apart(tokenizer, parts)
     kept = tokens.kept(limit)
     if kept < FEWEST_TOKENS or all(tokens.added[:kept]):
         where = f"Within a context of {limit} tokens the" if len(tokens.ids) > limit else "The"
@@ -73,8 +144,7 @@ def encode(tokenizer: Any, text: str, limit: int) -> Encoded:
         cut = Cut(tokens_kept=kept, tokens_dropped=len(tokens.ids) - kept, character=len(text), context=limit)
     pieces = tokens.pieces(text, kept)
     labels = tuple(_label(tokenizer, text, tokens, place, pieces[place]) for place in range(kept))
-    n_prefix = next(place for place, special in enumerate(tokens.added) if not special)
-    return Encoded(text, tokens.ids[:kept], pieces, labels, n_prefix, cut)
+    return Encoded(text, tokens.ids[:kept], pieces, labels, tokens.leading, cut, (note,) if note else ())
 
 
 @dataclass(frozen=True)
@@ -88,6 +158,11 @@ class _Tokens:
     """Whether the tokenizer put the token there by itself."""
     ends: tuple[int, ...]
     """Per token where the text that it and all before it touch ends."""
+
+    @property
+    def leading(self) -> int:
+        """Number of tokens that the tokenizer put in front."""
+        return next((place for place, special in enumerate(self.added) if not special), len(self.ids))
 
     def shares(self, place: int) -> bool:
         """Whether a token touches a character that the token before it touches too."""
@@ -109,16 +184,62 @@ class _Tokens:
         return tuple(text[start:stop] for start, stop in zip(starts, stops, strict=True))
 
 
-def _tokenize(tokenizer: Any, text: str) -> _Tokens:
+def _tokenize(tokenizer: Any, text: str, *, special: bool = True) -> _Tokens:
     """Run the tokenizer; it keeps state while it runs, so threads take turns."""
     with _LOCK:
         batch = tokenizer(
-            text, return_offsets_mapping=True, return_special_tokens_mask=True, truncation=False, verbose=False
+            text,
+            add_special_tokens=special,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            truncation=False,
+            verbose=False,
         )
     spans = tuple((int(start), int(end)) for start, end in batch["offset_mapping"])
-    added = tuple(bool(flag) for flag in batch["special_tokens_mask"])
-    ends = tuple(accumulate((end for _, end in spans), max))
-    return _Tokens(tuple(batch["input_ids"]), spans, added, ends)
+    return _tokens(tuple(batch["input_ids"]), spans, tuple(bool(flag) for flag in batch["special_tokens_mask"]))
+
+
+def _tokens(ids: tuple[int, ...], spans: tuple[tuple[int, int], ...], added: tuple[bool, ...]) -> _Tokens:
+    return _Tokens(ids, spans, added, tuple(accumulate((end for _, end in spans), max)))
+
+
+def _whole(tokenizer: Any, text: str) -> tuple[_Tokens, str]:
+    """A plain text with what the tokenizer puts around it, and a note."""
+    tokens = _tokenize(tokenizer, text)
+    lead = tokens.leading
+    before = begin(tokenizer, tokens.ids[lead:])
+    put = len(before.ids)
+    return (
+        _tokens(
+            before.ids + tokens.ids[lead:],
+            ((0, 0),) * put + tokens.spans[lead:],
+            (True,) * put + tokens.added[lead:],
+        ),
+        before.note,
+    )
+
+
+def _apart(tokenizer: Any, parts: Parts) -> tuple[_Tokens, str]:
+    """A text in stretches, with what belongs around it, and a note."""
+    ids: list[int] = []
+    spans: list[tuple[int, int]] = []
+    offset = 0
+    for text in parts.texts:
+        tokens = _tokenize(tokenizer, text, special=False) if text else _tokens((), (), ())
+        ids += tokens.ids
+        spans += [(start + offset, end + offset) for start, end in tokens.spans]
+        offset += len(text)
+    before = begin(tokenizer, ids, rendered=parts.rendered)
+    end = (tokenizer.eos_token_id,) if parts.ends and tokenizer.eos_token_id is not None else ()
+    put = len(before.ids)
+    return (
+        _tokens(
+            (*before.ids, *ids, *end),
+            (*((0, 0),) * put, *spans, *((offset, offset),) * len(end)),
+            (True,) * put + (False,) * len(ids) + (True,) * len(end),
+        ),
+        before.note,
+    )
 
 
 def _label(tokenizer: Any, text: str, tokens: _Tokens, place: int, piece: str) -> str:

@@ -70,6 +70,8 @@ def models_line(trace: TokenTrace) -> None:
     for info in dict.fromkeys((trace.teacher, trace.student)):
         for note in info.notes:
             st.caption(plain(note))
+    for note in trace.notes:
+        st.caption(plain(note))
 
 
 def summary_table(trace: TokenTrace) -> None:

@@ -13,8 +13,15 @@ from akl_viz.distill import Control, open_run
 from tests.cli.conftest import ROOT
 from tests.cli.test_mistakes import one_line
 
-TOY = ["--teacher", "toy:teacher", "--student", "toy:student", "--text", "toy", "--window", "24", "--rows", "2"]
+PAIR = ["--teacher", "toy:teacher", "--student", "toy:student"]
+TOY = [*PAIR, "--text", "toy", "--window", "24", "--rows", "2"]
 SMALL = ["--probe-windows", "2", "--samples", "0", "--loss", "forward_kl", "--loss", "akl:mu=0.6"]
+
+
+def without(options: list[str], others: list[str]) -> list[str]:
+    """Options of one value each, without those that are given otherwise."""
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return [word for name, value in pairs if name not in others for word in (name, value)]
 
 
 def test_a_run_prints_its_end_and_tells_its_progress(run, tmp_path):
@@ -103,7 +110,7 @@ def test_a_second_signal_ends_at_once_but_not_the_launchers_echo(monkeypatch):
     ],
 )
 def test_a_mistake_is_one_line(run, tmp_path, options, said):
-    assert said in one_line(run("distill", *TOY, *options, "--out", tmp_path / "run"))
+    assert said in one_line(run("distill", *without(TOY, options), *options, "--out", tmp_path / "run"))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,20 @@ def test_ctrl_c_stops_after_a_checkpoint_with_exit_code_130(tmp_path):
 def test_two_processes_give_what_one_gives(run, tmp_path):
     """Under accelerate, with gloo on two CPU processes and the same global batch: within 1e-5 of one process."""
     pytest.importorskip("accelerate")
-    options = [*TOY, "--rows", "4", "--accumulate", "2", "--clip", "0.5", *SMALL, "--steps", "6", "--device", "cpu"]
+    options = [
+        *without(TOY, ["--rows"]),
+        "--rows",
+        "4",
+        "--accumulate",
+        "2",
+        "--clip",
+        "0.5",
+        *SMALL,
+        "--steps",
+        "6",
+        "--device",
+        "cpu",
+    ]
     # With --cpu the launcher starts a single process, however many are asked for.
     launcher = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
     launcher += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "akl_viz"]

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import os
 import shutil
 
 import numpy as np
@@ -10,8 +11,12 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer
 
 from akl_viz.analysis.export import cell_text
+from akl_viz.distill.dialogue import encode_example
+from akl_viz.distill.files import Example
 from akl_viz.records import TOKEN_FIELDS
 from tests.checkpoints import CORPUS, TRICKY
 from tests.schema import MODEL_KEYS, SUMMARY_KEYS, TOKEN_KEYS, TOP_KEYS, strictly
@@ -144,3 +149,88 @@ def test_what_is_noted_about_a_model_is_told_on_standard_error_and_in_the_json(r
     notes = json.loads(told.out)["student"]["notes"]
     assert "v_head.summary.weight that a language model does not use" in notes[0]
     assert told.err == f"{notes[0]}\n"
+
+
+ROWS = [{"prompt": "Who is she?", "response": "A man.", "note": "n"}, {"prompt": "It is", "response": "a truth."}]
+
+
+def rows_file(path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("options", "row"), [([], 0), (["--row", "2"], 1)])
+def test_a_row_of_a_table_is_scored_as_distill_reads_it(run, pair, tmp_path, options, row):
+    path = rows_file(tmp_path / "r.jsonl")
+    told = run("inspect", *pair, "--text-file", path, "--json", *options)
+    document = strictly(told.out)
+    example = Example(ROWS[row]["prompt"], ROWS[row]["response"])
+    ids, _ = encode_example(example, AutoTokenizer.from_pretrained(pair[1]), chat=False)
+    assert [token["id"] for token in document["tokens"]] == ids
+    assert "".join(token["text"] for token in document["tokens"]) == f"{example.prompt}\n{example.response}"
+    assert told.err == (
+        f"Row {row + 1} of 2 of r.jsonl is scored; --row N scores another.\nr.jsonl: not used of its columns: note.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        ("r.jsonl", ["--row", "3"], "has the rows 1 to 2, so there is no row 3"),
+        ("r.jsonl", ["--row", "0"], "so there is no row 0"),
+        ("r.jsonl", ["--column", "who"], "has no column who"),
+        ("r.jsonl", ["--chat"], "has no chat template"),
+        ("r.txt", ["--row", "1"], "--row is for rows"),
+        ("r.json", [], "is JSON, not text"),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(run, pair, tmp_path, name, options, said):
+    told = run("inspect", *pair, "--text-file", rows_file(tmp_path / name), *options)
+    assert (told.code, told.out) == (2, "")
+    assert said in told.err
+
+
+def test_a_byte_order_mark_is_not_scored(run, pair, tmp_path):
+    (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbfIt is a truth")
+    document = strictly(run("inspect", *pair, "--text-file", tmp_path / "t.txt", "--json").out)
+    assert "".join(token["text"] for token in document["tokens"]) == "It is a truth"
+
+
+def test_a_chat_is_scored_as_its_template_writes_it(run, pair, tmp_path):
+    folder = shutil.copytree(pair[1], tmp_path / "chats")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>{% endfor %}"
+    tokenizer.save_pretrained(folder)
+    messages = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "A man.", "name": "Ann"}]
+    (tmp_path / "c.jsonl").write_text(json.dumps({"messages": messages}), encoding="utf-8")
+    told = run("inspect", "--teacher", folder, "--student", folder, "--text-file", tmp_path / "c.jsonl", "--json")
+    text = "".join(token["text"] for token in strictly(told.out)["tokens"])
+    assert text == tokenizer.apply_chat_template(messages, tokenize=False) == "<user>Who?<eos><assistant>A man.<eos>"
+    assert "leaves out or changes name of assistant in 1 of 1 rows" in told.err
+    (tmp_path / "t.jsonl").write_text('{"text": "It is a truth"}', encoding="utf-8")
+    told = run("inspect", "--teacher", folder, "--student", folder, "--text-file", tmp_path / "t.jsonl", "--chat")
+    assert "has no column of responses for --chat" in told.err
+
+
+@pytest.mark.parametrize("name", ["zero", "pipe"])
+def test_a_device_or_a_pipe_is_refused_before_the_models_load(run, pair, tmp_path, name, monkeypatch):
+    from akl_viz.models import ModelPool
+
+    monkeypatch.setattr(ModelPool, "pair", lambda *_, **__: pytest.fail("the models loaded"))
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe")
+    told = run("inspect", *pair, "--text-file", tmp_path / name)
+    assert (told.code, told.out) == (2, "")
+    assert "is a device or a pipe" in told.err
+
+
+def test_a_begin_token_in_the_text_is_told_in_the_json_and_beside_it(run, pair, tmp_path):
+    folder = shutil.copytree(pair[1], tmp_path / "begins")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 0)])
+    tokenizer.save_pretrained(folder)
+    told = run("inspect", "--teacher", folder, "--student", folder, "--text", "<bos>It is a truth", "--json")
+    document = strictly(told.out)
+    assert [token["id"] for token in document["tokens"]].count(0) == 1
+    assert told.err == f"{document['notes'][0]}\n"
+    assert "already begins with the begin token <bos>" in told.err

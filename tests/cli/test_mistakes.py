@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from akl_viz.cli import inspect
+from akl_viz.distill.config import DistillConfig
 
 TEXT = ["--text", "It is a truth"]
 
@@ -33,6 +34,7 @@ def one_line(told) -> str:
         ("--dtype", "int8", "There is no dtype 'int8': choose one of"),
         ("--device", "tpu", "There is no device 'tpu': choose auto, cpu"),
         ("--device", "cuda:99", "cuda:99 is not available on this machine"),
+        ("--csv", "", "argument --csv: the path is empty: name a file or a folder"),
         ("--colour", "red", "unrecognized arguments: --colour red"),
     ],
 )
@@ -79,7 +81,7 @@ def test_a_file_that_is_not_utf_8_is_refused_with_the_byte(run, pair, tmp_path):
 
 
 def test_a_file_that_is_too_large_is_refused_unread(run, pair, tmp_path, monkeypatch):
-    monkeypatch.setattr(inspect, "MAX_TEXT_BYTES", 1_000_000)
+    monkeypatch.setattr(inspect, "MAX_TEXT_MB", 1)
     file = tmp_path / "text.txt"
     file.write_bytes(b"a" * 1_000_001)
     assert "is larger than 1 MB" in one_line(run("inspect", *pair, "--text-file", file))
@@ -113,6 +115,51 @@ def test_an_output_that_is_a_folder_cannot_be_written(run, pair, tmp_path, optio
 )
 def test_a_command_line_that_makes_no_sense_is_explained_in_one_line(run, argv, said):
     assert said in one_line(run(*argv))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["inspect", *TEXT, "--student", "a", "--teacher", "b", "--student", "c"],
+        ["inspect", *TEXT, "--stud", "a", "--teacher", "b", "--student=c"],
+        ["inspect", "--student", "a", "--teacher", "b", "--text", "one", "--text", "two"],
+        ["inspect", *TEXT, "--student", "a", "--teacher", "b", "--json", "--json"],
+        ["inspect", *TEXT, "--student", "a", "--teacher", "b", "--boundary", "below", "--boundary", "below"],
+        ["distill", "--out", "x", "--steps", "1", "--steps", "2"],
+        ["distill", "--out", "x", "--chat", "--chat"],
+        ["toy", "gaussian", "--iterations", "1", "--iterations", "2"],
+        ["app", "--port", "1", "--port", "2"],
+    ],
+)
+def test_an_option_given_twice_is_refused_and_not_the_last_one_taken(run, argv):
+    assert "given twice: give it once" in one_line(run(*argv))
+
+
+def test_an_option_that_is_a_list_may_be_repeated(run):
+    told = run("divergence", "--teacher", "1,1", "--student", "1,2", "--loss", "akl", "--loss", "forward_kl")
+    assert (told.code, len(told.out.splitlines())) == (0, 4)
+
+
+@pytest.mark.parametrize("argv", [["distill", "--out", ""], ["toy", "gaussian", "--csv", " "]])
+def test_an_empty_path_does_not_mean_the_working_folder(run, argv):
+    assert "the path is empty" in one_line(run(*argv))
+
+
+@pytest.mark.parametrize("value", ["-1,2", "-.5,1", "-inf,1", "1e308,1e308"])
+def test_numbers_that_are_no_probabilities_get_one_sentence(run, value):
+    assert "The teacher" in one_line(run("divergence", "--teacher", value, "--student", "1,1"))
+
+
+def test_a_value_that_begins_with_a_minus_may_be_tied_to_its_option(run):
+    assert "written --option=VALUE" in one_line(run("divergence", "--teacher", "-x", "--student", "1,1"))
+
+
+def test_help_names_no_default_of_what_must_be_given(run):
+    told = " ".join(run("distill", "--help").out.split())
+    options = told.split(" --")
+    for name in ("teacher", "student", "loss"):
+        assert all("(default" not in option for option in options if option.startswith(f"{name} "))
+    assert f"optimiser steps of every loss (default {DistillConfig().steps})" in told
 
 
 def test_a_port_in_use_is_named(run):

@@ -74,7 +74,7 @@ def test_a_mistake_is_one_sentence(run, argv, said):
 
 
 def test_a_folder_in_place_of_a_file_is_refused_before_the_work(run, tmp_path):
-    for given in (tmp_path, ""):
+    for given, said in ((tmp_path, "is a folder: name a file in it."), ("", "the path is empty")):
         told = run("toy", "discrete", "--csv", given)
         assert told.code == 2
-        assert "is a folder: name a file in it." in told.err
+        assert said in told.err

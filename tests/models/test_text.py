@@ -7,7 +7,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from akl_viz.errors import InvalidInput
-from akl_viz.models import encode, token_label
+from akl_viz.models import Parts, encode, token_label
+from akl_viz.models.text import part_ids
 from akl_viz.models.token_labels import visible
 from tests.checkpoints import make_tokenizer
 
@@ -75,7 +76,39 @@ def test_pieces_join_to_the_text(kinds, kind, text):
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_are_those_of_the_tokenizer_by_default(kinds, kind):
     for text in TEXTS:
-        assert list(encode(kinds[kind], text, LONG).ids) == kinds[kind](text)["input_ids"]
+        twice = kind == "bos" and text.startswith("<bos>")
+        assert list(encode(kinds[kind], text, LONG).ids) == kinds[kind](text)["input_ids"][int(twice) :]
+
+
+def test_a_begin_token_is_never_doubled_and_its_note_says_why(kinds):
+    added, own = encode(kinds["bos"], "It is", LONG), encode(kinds["bos"], "<bos>It is", LONG)
+    assert added.ids == own.ids
+    assert (added.notes, added.n_prefix, own.n_prefix) == ((), 1, 0)
+    assert own.notes == ("The text already begins with the begin token <bos>, so none is put before it.",)
+    assert encode(kinds["plain"], "<bos>It is", LONG).notes == ()
+
+
+def test_a_tokenizer_that_is_set_to_add_a_begin_token_gets_one():
+    tokenizer = make_tokenizer()
+    tokenizer.add_bos_token = True
+    tokenizer.backend_tokenizer.post_processor = processors.ByteLevel()
+    assert encode(tokenizer, "It is", LONG).ids == (0, *make_tokenizer()("It is")["input_ids"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("texts", [("Who is é", "😀 she?"), ("<bos>a", " b", "c"), ("", "It is"), ("It is", "")])
+@pytest.mark.parametrize("rendered", [False, True])
+def test_parts_are_read_apart_and_the_same_by_both_ways(kinds, kind, texts, rendered):
+    tokenizer, parts = kinds[kind], Parts(texts, rendered=rendered, ends=not rendered)
+    encoded = encode(tokenizer, parts, LONG)
+    ids, note = part_ids(tokenizer, parts)
+    assert list(encoded.ids) == [token for part in ids for token in part]
+    assert encoded.notes == ((note,) if note else ())
+    assert "".join(encoded.pieces) == "".join(texts) == encoded.text
+    plain = [token for text in texts if text for token in tokenizer(text, add_special_tokens=False)["input_ids"]]
+    adds = kind == "bos" and not rendered and not texts[0].startswith("<bos>")
+    assert list(encoded.ids) == [0] * adds + plain + [tokenizer.eos_token_id] * (not rendered)
+    assert ("writes no begin token" in note) == (kind == "bos" and rendered and not texts[0].startswith("<bos>"))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

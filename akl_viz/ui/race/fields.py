@@ -13,7 +13,7 @@ from typing import Any
 import streamlit as st
 
 from akl_viz.distill import DistillConfig
-from akl_viz.distill.config import OPTIMISERS, PRECISIONS, SCHEDULES, SOURCES, TOY_TEXT
+from akl_viz.distill.config import OPTIMISERS, PRECISIONS, RESPONSES, SCHEDULES, SOURCES, TOY_TEXT
 from akl_viz.figures.theme import DIVERGENCE_COLOURS
 from akl_viz.models.choices import DEVICES
 from akl_viz.models.reference import Policy
@@ -102,6 +102,7 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Line("data.response", "Column with the response"),
         Switch("data.chat", "Apply the chat template"),
         Switch("data.response_only", "Loss on the response only"),
+        Choice("data.responses", "Responses of a chat", RESPONSES, "Which of several the loss on responses counts on."),
     ),
     "Optimiser": (
         Choice("optimiser.name", "Optimiser", OPTIMISERS),

@@ -11,7 +11,8 @@ import streamlit as st
 
 from akl_viz.distill import DistillConfig, Run
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
-from akl_viz.distill.files import read_examples, read_text
+from akl_viz.distill.content import read_text
+from akl_viz.distill.files import read_examples
 from akl_viz.distill.places import absolute, found_reference
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models.reference import Policy

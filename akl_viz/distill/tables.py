@@ -1,0 +1,193 @@
+"""The rows of a .jsonl, .csv or .parquet file, one after the other and within bounds. Loads no torch.
+
+A file is data of strangers: a few hundred bytes of Parquet can stand for many gigabytes. So every format has a limit
+for its rows, its columns and what a row becomes in memory, checked before that much is decoded.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from akl_viz.distill.content import check_file, read_text
+from akl_viz.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+Row = Mapping[str, Any]
+
+MOST_ROWS = 2_000_000
+MOST_COLUMNS = 2_000
+MOST_CHARACTERS = 50_000_000
+"""Of one row: 50 million characters of JSON hold at most some 17 million values."""
+LARGEST_UNPACKED = 2_000_000_000
+"""Bytes a Parquet file may stand for."""
+MOST_VALUES = 100_000_000
+"""Values of a Parquet file; a value that is absent costs no byte in it, but some in memory."""
+_BATCH = 512
+
+
+def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
+    """The rows of a table, each with the words that name its place: "Line 3 of a.jsonl".
+
+    Raises:
+        InvalidInput: the file is of no known kind, missing, empty, larger than a limit, or broken.
+    """
+    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InvalidInput(f"{path.name} is of no known kind: give a .txt, .jsonl, .csv or .parquet file.")
+    for number, found in enumerate(reader(path)):
+        if number == MOST_ROWS:
+            raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
+        yield found
+
+
+def _columns_checked(where: str, count: int) -> None:
+    if count > MOST_COLUMNS:
+        raise InvalidInput(f"{where} has {count:,} columns, more than {MOST_COLUMNS:,}: keep those with text.")
+
+
+def _length_checked(where: str, length: int) -> None:
+    if length > MOST_CHARACTERS:
+        raise InvalidInput(f"{where} is longer than {MOST_CHARACTERS:,} characters: split it into several rows.")
+
+
+def _jsonl_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """One JSON object a line; only line feeds end a line, since JSON texts may hold the other separators."""
+    for number, line in enumerate(io.StringIO(read_text(path), newline="\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"Line {number} of {path.name}"
+        _length_checked(where, len(line))
+        try:
+            row = json.loads(line, object_pairs_hook=_object)
+        except _Twice as error:
+            raise InvalidInput(f"{where} names {error} twice in one object: keep one of them.") from error
+        except (ValueError, RecursionError) as error:
+            raise InvalidInput(f"{where} is not valid JSON: mend or remove that line.") from error
+        if not isinstance(row, dict):
+            raise InvalidInput(f"{where} is not a JSON object: write each line as an object with named columns.")
+        _columns_checked(where, len(row))
+        if "\\ud" in line.lower():
+            _whole_characters(where, row)
+        yield where, row
+
+
+class _Twice(Exception):
+    """A JSON object names a key twice: JSON would keep the last without a word."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def _whole_characters(where: str, row: Row) -> None:
+    """Refuse half a character, which an escape in JSON can write and no tokenizer can read."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{where} holds half a character (a lone surrogate): mend or remove that line.") from error
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    text = read_text(path)
+    csv.field_size_limit(MOST_CHARACTERS)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = next(reader)
+        _columns_checked(path.name, len(names))
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidInput(f"{path.name} has two columns named {twice!r}: rename one of them.")
+        for number, cells in enumerate((cells for cells in reader if cells), start=1):
+            where = f"Row {number} of {path.name}"
+            if len(cells) > len(names):
+                raise InvalidInput(f"{where} has {len(cells)} cells under {len(names)} names: mend it, or its quotes.")
+            yield where, dict(zip(names, cells, strict=False))
+    except csv.Error as error:
+        raise InvalidInput(f"{path.name} is not a valid CSV file ({error}): mend it.") from error
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    check_file(path)
+    number = 0
+    try:
+        for file in _opened(path):
+            unpacked = 0
+            for batch in file.iter_batches(_BATCH):
+                unpacked += sum(map(_plain_bytes, batch.columns))
+                _unpacked_checked(path, unpacked)
+            for batch in file.iter_batches(_BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"Row {number} of {path.name}", _without_index(row)
+    except InvalidInput:
+        raise
+    except Exception as error:
+        raise InvalidInput(f"{path.name} is not a valid Parquet file: write it again.") from error
+
+
+def _opened(path: Path) -> Iterator[ParquetFile]:
+    """The file, once what it says of itself is within the limits; repeated texts stay packed while they are read."""
+    import pyarrow.parquet as parquet
+
+    facts = parquet.read_metadata(path)
+    _columns_checked(path.name, facts.num_columns)
+    if facts.num_rows > MOST_ROWS:
+        raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
+    groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
+    _unpacked_checked(path, sum(group.total_byte_size for group in groups))
+    values = sum(group.column(place).num_values for group in groups for place in range(group.num_columns))
+    if values > MOST_VALUES:
+        raise InvalidInput(f"{path.name} holds more than {MOST_VALUES:,} values: use a part of it.")
+    leaves = [facts.schema.column(place) for place in range(facts.num_columns)]
+    packed = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    with parquet.ParquetFile(path, read_dictionary=packed) as file:
+        yield file
+
+
+def _unpacked_checked(path: Path, size: int) -> None:
+    if size > LARGEST_UNPACKED:
+        raise InvalidInput(f"{path.name} is larger than 2 GB when unpacked: use a part of it.")
+
+
+def _plain_bytes(array: pa.Array) -> int:
+    """Bytes of an array once no text in it is shared."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    if isinstance(array, pa.DictionaryArray):
+        lengths = compute.binary_length(array.dictionary).cast(pa.int64())
+        return int(compute.sum(lengths.take(array.indices)).as_py() or 0) + 8 * len(array)
+    if isinstance(array, pa.StructArray):
+        return sum(map(_plain_bytes, array.flatten())) + len(array)
+    if isinstance(array, pa.MapArray):
+        return _plain_bytes(array.keys) + _plain_bytes(array.items) + 8 * len(array)
+    if isinstance(array, pa.ListArray | pa.LargeListArray):
+        return _plain_bytes(array.flatten()) + 8 * len(array)
+    return int(array.nbytes)
+
+
+def _without_index(row: dict[str, Any]) -> Row:
+    """A row without the index that pandas stores beside the columns, and without what other rows alone have."""
+    return {name: _present(value) for name, value in row.items() if not name.startswith("__index_level_")}
+
+
+def _present(value: Any) -> Any:
+    """A nested value without absent fields: a table gives every object the fields that one object has."""
+    if isinstance(value, Mapping):
+        return {name: _present(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_present(inner) for inner in value]
+    return value
