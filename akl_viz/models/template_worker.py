@@ -58,16 +58,23 @@ def answer(job: dict[str, Any], template: str, tokens: dict[str, Any], character
         return {"error": type(error).__name__, "said": str(error)[:300]}
 
 
+def said(reply: dict[str, Any]) -> None:
+    """Write one line of JSON."""
+    sys.stdout.write(json.dumps(reply) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Answer a line of JSON for each one read; the first one holds the template and the limits."""
     setup = json.loads(sys.stdin.readline())
     limited(setup["memory"])
+    # The clock of a conversation starts when this process has.
+    said({"ready": True})
     for line in sys.stdin:
         job = json.loads(line)
         started(setup["seconds"])
         reply = answer(job, setup["template"], setup["tokens"], setup["characters"])
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        said(reply)
 
 
 if __name__ == "__main__":

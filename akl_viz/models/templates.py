@@ -22,6 +22,8 @@ from akl_viz.errors import InvalidInput
 
 _WORKER = Path(__file__).with_name("template_worker.py")
 _POLL_S = 0.1
+_START_S = 120
+"""Seconds of the clock in which the process must have started, on a machine however busy."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class ChatTemplate:
             ],
             "tools": list(tools) or None,
         }
-        reply = self._answer(json.dumps(job, default=str))
+        reply = self._answer(json.dumps(job, default=str), 6 * self._limits.seconds)
         if "texts" in reply:
             return [str(text) for text in reply["texts"]]
         self._refuse(reply)
@@ -148,7 +150,11 @@ class ChatTemplate:
             "seconds": limits.seconds,
             "characters": limits.characters,
         }
-        self._write(json.dumps(setup))
+        if "ready" not in self._answer(json.dumps(setup), _START_S):
+            self.close()
+            raise InvalidInput(
+                "The process that renders chat templates did not start: free some memory, or switch the template off."
+            )
 
     def _write(self, line: str) -> None:
         assert self._process is not None
@@ -160,10 +166,10 @@ class ChatTemplate:
             # The process has ended: the empty line it leaves behind is the answer.
             return
 
-    def _answer(self, job: str) -> dict[str, Any]:
-        """What the process says to a job."""
+    def _answer(self, job: str, seconds: int) -> dict[str, Any]:
+        """What the process says to a line within so many seconds of the clock."""
         self._write(job)
-        end = time.monotonic() + 6 * self._limits.seconds
+        end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
                 self._check()
