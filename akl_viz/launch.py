@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from types import FrameType
 
+from akl_viz import origins
 from akl_viz.errors import InvalidInput
 from akl_viz.paths import APP
 
 ADDRESS = "127.0.0.1"
-SERVED = "akl_viz.served:app"
+SERVED = f"{APP.stem}:app"
 """Imported by the server, once its options are set."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGBREAK")
 """What asks the server to stop; each platform has some of them."""
@@ -46,12 +48,20 @@ def exit_in_order_on_signals() -> None:
         signal.signal(number, leave)
 
 
-def run_app(port: int) -> None:
+def run_app(port: int, named: Sequence[str] = ()) -> None:
     """Serve the app until interrupted.
 
     Streamlit takes a folder named `pages` for its old multi-page mode until `st.navigation` has run once, which
     shows a "Page not found" box over the first deep link after a start; saying so beforehand avoids it.
+
+    Args:
+        port: to listen on.
+        named: origins whose pages may use the app besides its own.
+
+    Raises:
+        InvalidInput: the port cannot be used, or one of `named` is no origin.
     """
+    allowed = origins.name_origins(named)
     require_free_port(port)
     from streamlit import config
     from streamlit.runtime.pages_manager import PagesManager
@@ -60,7 +70,14 @@ def run_app(port: int) -> None:
     PagesManager.uses_pages_directory = False
     config._main_script_path = str(APP)
     # At a terminal a person waits for the browser to open; a script or a test does not.
-    options = {"server_port": port, "server_address": ADDRESS, "server_headless": not sys.stdout.isatty()}
+    options = {
+        "server_port": port,
+        "server_address": ADDRESS,
+        "server_headless": not sys.stdout.isatty(),
+        "server_corsAllowedOrigins": allowed,
+        # A proxy before the app may pass on the name that it has itself.
+        "server_allowedHosts": [*origins.LOOPBACK, *origins.hosts_of(allowed)],
+    }
     bootstrap.load_config_options(options)
     exit_in_order_on_signals()
     bootstrap.run_asgi_app(str(APP), SERVED, [], options)

@@ -1,8 +1,9 @@
-"""The app as an ASGI application: Streamlit's own, whose pages tell the browser at once where their server is.
+"""What makes the app an application of its own: routes, lifespan and the guard that `app.py` gives to Streamlit's.
 
 Streamlit's script finds its server by asking: below the page's own path, which on every deep link is a 404, then at the
 root; only then does it connect. What it would find is known here and stands in the HTML instead
-(docs/decisions/0010-server-named-in-the-html.md).
+(docs/decisions/0010-server-named-in-the-html.md). Pages of other origins are refused before Streamlit sees them: it
+would ask another machine for the address of this one (docs/decisions/0018-foreign-origins.md).
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from streamlit import cli_util, config, file_util
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+from streamlit import cli_util, config, file_util, net_util
 from streamlit.web.server import server_util
+from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from akl_viz.paths import APP
+from akl_viz import origins
 from akl_viz.ui import catalog
 
 SETTINGS = """<script>
@@ -71,4 +77,51 @@ async def browser_opened(_: st.App) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(APP, routes=routes(), lifespan=browser_opened)
+class OwnPagesOnly:
+    """Answers the pages of the app and those of named origins, and programs that are no browser; nobody else."""
+
+    READ = ("host", "origin", "sec-fetch-site", "sec-fetch-mode")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.inner = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a handshake or a request before anything is done for it."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.inner(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        named = config.get_option("server.corsAllowedOrigins")
+        values = {name: headers.getlist(name) for name in self.READ}
+        why = origins.refusal(values, named, is_host_allowed(headers.get("host")))
+        if why is None:
+            await self.inner(scope, receive, _unframed(send, named))
+        elif scope["type"] == "websocket":
+            await WebSocketClose(1008, why)(scope, receive, send)
+        else:
+            await PlainTextResponse(why, 403)(scope, receive, send)
+
+
+def _unframed(send: Send, named: list[str]) -> Send:
+    """Let no foreign page show the app inside itself, where a person would press what they do not see."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            allowed = " ".join(["'self'", *named])
+            MutableHeaders(scope=message).append("Content-Security-Policy", f"frame-ancestors {allowed}")
+        await send(message)
+
+    return sent
+
+
+def no_look_up() -> None:
+    """Let Streamlit never ask for the addresses of this machine: for one of them it asks another machine, and waits."""
+
+    def unknown() -> str | None:
+        return None
+
+    net_util.get_internal_ip = net_util.get_external_ip = unknown
+
+
+no_look_up()
+MIDDLEWARE = [Middleware(OwnPagesOnly)]

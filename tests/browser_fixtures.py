@@ -26,10 +26,12 @@ STREAMLIT_RUN = (
     "sys.argv[1:1] = ['run', '--server.address', '127.0.0.1', '--server.headless', 'true']; cli.main()"
 )
 SETTLE_MS = 45_000
-GRACE_MS = 1_200
-"""After so long, another address than the last one written is one that somebody went to."""
+SLOW = 6
+"""So many times slower than this machine is an old laptop; what a person does there must count as well."""
 ONE_PROCESS = "--process-per-site"
 """All pages of the app in one process of the browser: what it compiled of Streamlit's scripts serves the next page."""
+SLOWER = "AKL_VIZ_TEST_SLOWER"
+"""Environment variable: how many times slower than this machine all pages run, as on an old laptop."""
 KEEPS_PROCESS = "/_stcore/health"
 """A page of one word; while it is open, the browser's process of the site lives on between two tests."""
 
@@ -86,12 +88,18 @@ class Watch:
             self.problems.append(f"outside request: {url}")
 
 
+def slow_down(page: Page, times: float) -> None:
+    """Let all that a page runs and draws take so many times as long, from now on."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
+
+
 @pytest.fixture
 def open_page(browser):
-    """Open a page: `open_page(url, scheme="light", size=(1400, 1000), fresh=False, motion=False)`.
+    """Open a page: `open_page(url, scheme="light", size=(1400, 1000), fresh=False, motion=False, slower=1)`.
 
     Fails at the end on any problem of any page. `fresh=True` opens one in a profile of its own, as another person
-    would. Pages ask for no motion, which draws a fifth less of them, except where `motion=True`.
+    would. Pages ask for no motion, which draws a fifth less of them, except where `motion=True`. With `slower=6` it is
+    a page on a machine six times as slow.
     """
     opened: list[tuple[Page, Watch, BrowserContext | None]] = []
 
@@ -102,6 +110,7 @@ def open_page(browser):
         size: tuple[int, int] = (1400, 1000),
         fresh: bool = False,
         motion: bool = False,
+        slower: float = float(os.environ.get(SLOWER, "1")),
     ) -> Page:
         parts = urlsplit(url)
         if parts.scheme == "http":
@@ -113,6 +122,8 @@ def open_page(browser):
         watch = Watch(page)
         page.watch = watch
         opened.append((page, watch, context))
+        if slower != 1:
+            slow_down(page, slower)
         page.goto(url, timeout=SETTLE_MS)
         return page
 

@@ -1,32 +1,51 @@
 """Where the view of a page comes from: what a person just chose, or the page's address, to which somebody went.
 
 Every settled change stands in the address, so the browser's Back and Forward bring an earlier one. A run of the script
-carries the address that the browser had when it asked for the run, which may not be the last one written: what a person
-chose since comes first, and an address that stood there a moment ago is taken for a late one.
+carries the address that the browser had when it asked for the run, which on a slow machine may not be the last one
+written. Which of the two it is, is told by the browser: it marks a run that Back or Forward asked for. An address
+without that mark is followed only where it was never written here.
 """
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-LATE_S = 1.0
-"""For so long after a change, an address before it is one the browser has not replaced yet."""
 _KEY, _PAGE, _ENTERED, _ADDRESS = ".moved", "moved.page", "moved.entered", "moved.address"
+_FORMER = 100
+"""Former addresses that are remembered: no browser is so many behind."""
 Source = Literal["sent", "address", "kept"]
 
 
 @dataclass
 class _Address:
-    """What the pages put into the address of a session."""
+    """The address of a session, as the browser has it or is about to have it."""
 
-    last: dict[str, str] = field(default_factory=dict)
-    before: list[tuple[dict[str, str], float]] = field(default_factory=list)
-    """What stood there until a moment ago, and until when."""
+    now: dict[str, str] = field(default_factory=dict)
+    former: deque[dict[str, str]] = field(default_factory=lambda: deque(maxlen=_FORMER))
+    """What stood there before, on the same page."""
+    arrivals: int = 0
+    """How often somebody went to an address."""
+    by_history: bool = False
+    """Whether the last of them did so by Back or Forward: then no parameters are an address too."""
+    untold: bool = False
+    """The browser may have taken meanwhile what was written before it went there."""
+
+    def arrive(self, given: dict[str, str], by_history: bool) -> None:
+        """Somebody went to this address."""
+        self.set(given)
+        self.arrivals += 1
+        self.by_history = self.untold = by_history
+
+    def set(self, given: dict[str, str]) -> None:
+        """Take this for the one that stands in the browser."""
+        self.former.append(self.now)
+        self.now = given
 
 
 @dataclass
@@ -37,6 +56,8 @@ class _Memory:
     """The parameters the page last put there, or found there; None before the first time."""
     chosen: object = None
     """What `chose` was told last."""
+    arrivals: int = 0
+    """How often somebody had gone to an address when the page last looked."""
     seen: int | None = None
     """Number of the component's last message."""
     outdated: int | None = None
@@ -44,11 +65,27 @@ class _Memory:
 
 
 def enter(page: str) -> None:
-    """Say at the beginning of a run which page is run: a link from another one drops the parameters of the address."""
-    st.session_state[_ENTERED] = st.session_state.get(_PAGE) != page
-    st.session_state[_PAGE] = page
-    if st.session_state[_ENTERED]:
-        st.session_state[_ADDRESS] = _Address()
+    """Say at the beginning of a run which page is run, and look whether somebody went to its address.
+
+    A link from another page drops the parameters of the address.
+    """
+    entered = st.session_state.get(_PAGE) != page
+    st.session_state[_PAGE], st.session_state[_ENTERED] = page, entered
+    address, given = _address(), st.query_params.to_dict()
+    if entered:
+        address.former.clear()
+    if entered or came() or (given and given != address.now and given not in address.former):
+        address.arrive(given, came())
+
+
+def entered() -> bool:
+    """Whether this run of the script comes from another page."""
+    return bool(st.session_state.get(_ENTERED, False))
+
+
+def came() -> bool:
+    """Whether Back or Forward asked for this run: nothing that a person did is newer."""
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def entered() -> bool:
@@ -58,7 +95,7 @@ def entered() -> bool:
 
 def given_of(names: Collection[str]) -> dict[str, str]:
     """The parameters of these names in the address."""
-    return {name: text for name, text in _present().items() if name in names}
+    return {name: text for name, text in _address().now.items() if name in names}
 
 
 def opened(page: str, now: object, given: dict[str, str]) -> bool:
@@ -70,8 +107,10 @@ def opened(page: str, now: object, given: dict[str, str]) -> bool:
         given: the page's parameters in the address.
     """
     memory = _memory(page)
-    entered = _entered(memory)
-    return (entered or now == memory.chosen) and _went(memory, given, entered)
+    first = memory.written is None or entered() or came()
+    went = _went(memory, given) and (first or now == memory.chosen)
+    _look(memory, given)
+    return went
 
 
 def chose(page: str, now: object) -> None:
@@ -92,17 +131,17 @@ def write(page: str, parameters: Mapping[str, str | None]) -> None:
         parameters: all of the page.
     """
     wanted = {name: text for name, text in parameters.items() if text is not None}
-    _memory(page).written = wanted
-    present = _present()
-    new = {name: text for name, text in present.items() if name not in parameters} | wanted
-    if new != present:
-        address = _address()
-        address.before = [*_late(address), (present, time.monotonic())]
-        address.last = new
-    if new != present or new != st.query_params.to_dict():
-        # Also where a late run still has what is wanted: the browser is about to take what was written since. One that
-        # has it already adds nothing to its history.
-        st.query_params.from_dict(new)
+    address = _address()
+    _look(_memory(page), wanted)
+    new = {name: text for name, text in address.now.items() if name not in parameters} | wanted
+    if new == address.now == st.query_params.to_dict() and not address.untold:
+        return
+    if new != address.now:
+        address.set(new)
+    address.untold = False
+    # Also where a late run still has what is wanted: the browser is about to take what was written since. One that
+    # has it already adds nothing to its history.
+    st.query_params.from_dict(new)
 
 
 def last_sent(key: str) -> Mapping[str, Any] | None:
@@ -120,48 +159,39 @@ def hold() -> None:
 def newest(page: str, sent: Mapping[str, Any] | None, given: dict[str, str]) -> Source:
     """Where the present view of a page is whose component holds it: there, in the address, or what the page kept.
 
+    An address is newest until `write`, so that a run that is broken off loses none.
+
     Args:
         page: begins the key of the session.
         sent: `last_sent`; None on the first run of a visit.
         given: the page's parameters in the address.
     """
     memory = _memory(page)
+    went = _went(memory, given)
     if sent is None:
         # A new component counts from the beginning.
         memory.seen = memory.outdated = None
-        return "address" if _went(memory, given, _entered(memory)) else "kept"
-    if sent["seq"] == memory.seen and _went(memory, given, entered=False):
-        memory.outdated = memory.seen
+        return "address" if went else "kept"
+    if went and (came() or sent["seq"] == memory.seen):
+        memory.seen = memory.outdated = sent["seq"]
         return "address"
+    _look(memory, given)
     memory.seen = sent["seq"]
     return "kept" if memory.seen == memory.outdated else "sent"
 
 
-def _entered(memory: _Memory) -> bool:
-    """Whether this run comes from another page, or is the first one."""
-    return memory.written is None or bool(st.session_state.get(_ENTERED, True))
-
-
-def _went(memory: _Memory, given: dict[str, str], entered: bool) -> bool:
-    """Whether somebody went to this address: told once, what is chosen from now on counts.
+def _went(memory: _Memory, given: dict[str, str]) -> bool:
+    """Whether somebody went to this address since the page last looked, and it says something else.
 
     A link to the page has no parameters: what was there stays.
     """
-    went = given != memory.written and (bool(given) or not entered)
-    if went:
-        memory.written = given
-    return went
+    address = _address()
+    return memory.arrivals != address.arrivals and given != memory.written and (bool(given) or address.by_history)
 
 
-def _present() -> dict[str, str]:
-    """The whole address as the browser has it, or is about to have it where this run began with a late one."""
-    address, now = _address(), st.query_params.to_dict()
-    return address.last if any(now == one for one, _ in _late(address)) else now
-
-
-def _late(address: _Address) -> list[tuple[dict[str, str], float]]:
-    """The addresses that the browser may not have replaced yet."""
-    return [(one, until) for one, until in address.before if time.monotonic() - until < LATE_S]
+def _look(memory: _Memory, given: dict[str, str]) -> None:
+    """Note that the page has taken the address for what it is; what is chosen from now on counts."""
+    memory.arrivals, memory.written = _address().arrivals, given
 
 
 def _address() -> _Address:

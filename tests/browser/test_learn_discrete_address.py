@@ -15,7 +15,7 @@ from tests.browser.discrete import (
     shown,
     step_of,
 )
-from tests.browser_fixtures import GRACE_MS, settled
+from tests.browser_fixtures import SLOW, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,11 +31,9 @@ def test_the_address_holds_scales_and_hidden_losses_and_back_restores_them(app, 
     assert query_of(page) == {"hidden": "akl", "scale": "log", "step": "40"}
     again = opened(open_page, app, "?" + urlsplit(page.url).query, fresh=True)
     shown_look(again, 40, "log", "false")
-    page.wait_for_timeout(GRACE_MS)
     page.go_back()
     page.locator(".discrete[data-step='5']").wait_for(timeout=PATIENCE_MS)
     shown_look(page, 5, "log", "false")
-    page.wait_for_timeout(GRACE_MS)
     page.go_back()
     page.locator("[aria-label='Scale of the probabilities'] [aria-pressed=true]", has_text="linear").wait_for()
     shown_look(page, 5, "linear", "false")
@@ -58,7 +56,6 @@ def test_back_brings_the_choices_of_the_address_before(app, open_page):
     page.wait_for_url("**lr=0.25*", timeout=PATIENCE_MS)
     finished(page)
     assert shown(page, "forward_kl", 0) != first
-    page.wait_for_timeout(GRACE_MS)
     page.go_back()
     page.wait_for_url("**lr=0.5*", timeout=PATIENCE_MS)
     finished(page)
@@ -132,27 +129,63 @@ def test_playing_from_an_address_goes_on_when_something_else_is_clicked(app, ope
     page = opened(open_page, app, "?step=30")
     page.get_by_role("button", name="Play").click()
     page.locator("button", has_text="Pause").wait_for()
-    page.wait_for_timeout(GRACE_MS)
+    page.locator(".discrete:not([data-step='30'])").wait_for(timeout=PATIENCE_MS)
     before = step_of(page)
     assert before > 30
     page.get_by_text("Show the command").click()
     page.get_by_test_id("stCode").wait_for(timeout=PATIENCE_MS)
     settled(page)
+    page.locator(f".discrete:not([data-step='{before}'])").wait_for(timeout=PATIENCE_MS)
     assert step_of(page) > before
     assert page.get_by_role("button", name="Pause").is_visible()
 
 
-def test_back_is_followed_from_a_choice_that_is_refused(app, open_page):
-    page = opened(open_page, app, SMALL)
+@pytest.mark.parametrize("slower", [1, SLOW])
+def test_back_is_followed_from_a_choice_that_is_refused(app, open_page, slower):
+    page = opened(open_page, app, SMALL, slower=slower)
     rate = page.get_by_role("spinbutton", name="Learning rate")
-    for typed in ("0.25", "-1"):
-        rate.fill(typed)
-        rate.press("Enter")
-        settled(page)
+    rate.fill("0.25")
+    rate.press("Enter")
+    page.wait_for_url("**lr=0.25*", timeout=PATIENCE_MS)
+    rate.fill("-1")
+    rate.press("Enter")
     page.get_by_text("The learning rate must be").wait_for(timeout=PATIENCE_MS)
-    page.wait_for_timeout(GRACE_MS)
     page.go_back()
     page.wait_for_url("**lr=0.5*", timeout=PATIENCE_MS)
     page.get_by_text("The learning rate must be").wait_for(state="detached", timeout=PATIENCE_MS)
     finished(page)
-    assert rate.input_value() == "0.5"
+    assert (rate.input_value(), query_of(page)["lr"]) == ("0.5", "0.5")
+
+
+@pytest.mark.parametrize("slower", [1, SLOW])
+def test_back_and_forward_are_followed_as_soon_as_the_address_has_changed(app, open_page, slower):
+    page = opened(open_page, app, SMALL, slower=slower)
+    rate = page.get_by_role("spinbutton", name="Learning rate")
+    for typed in ("0.25", "0.125"):
+        rate.fill(typed)
+        rate.press("Enter")
+        page.wait_for_url(f"**lr={typed}*", timeout=PATIENCE_MS)
+    for go, told in (
+        (page.go_back, "0.25"),
+        (page.go_back, "0.5"),
+        (page.go_forward, "0.25"),
+        (page.go_forward, "0.125"),
+    ):
+        go()
+        page.wait_for_function(
+            "([box, value]) => box.value === value", arg=[rate.element_handle(), told], timeout=PATIENCE_MS
+        )
+        finished(page)
+        assert query_of(page)["lr"] == told
+
+
+def test_the_pages_own_link_keeps_what_it_shows_and_says_so(app, open_page):
+    page = opened(open_page, app, SMALL)
+    rate = page.get_by_role("spinbutton", name="Learning rate")
+    rate.fill("0.25")
+    rate.press("Enter")
+    page.wait_for_url("**lr=0.25*", timeout=PATIENCE_MS)
+    finished(page)
+    page.get_by_test_id("stSidebar").get_by_role("link", name="Free student").click()
+    finished(page)
+    assert (rate.input_value(), query_of(page)["lr"]) == ("0.25", "0.25")

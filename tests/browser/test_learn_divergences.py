@@ -9,7 +9,7 @@ import pytest
 from akl_viz.divergences import DIVERGENCES
 from tests.browser.shown_command import printed, shown_commands
 from tests.browser.small_vocabulary import PATIENCE_MS, answered, opened, pull, shown, slider
-from tests.browser_fixtures import GRACE_MS, saved
+from tests.browser_fixtures import saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -258,7 +258,6 @@ def test_back_and_forward_bring_the_bars_of_each_address(app, open_page):
         answered(page)
 
     for go, value in ((page.go_back, values[1]), (page.go_back, values[0]), (page.go_forward, values[1])):
-        page.wait_for_timeout(GRACE_MS)
         go()
         comes(value)
     pull(page, "student", 3, 0.3)

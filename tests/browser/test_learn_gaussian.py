@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.gaussian import PATIENCE_MS, SAME, answered, check_against, drag, grip, opened, query_parts, shown
 from tests.browser.shown_command import printed, shown_commands
-from tests.browser_fixtures import GRACE_MS, saved
+from tests.browser_fixtures import SLOW, saved
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -19,8 +19,6 @@ def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page):
     page = opened(open_page, app)
     before = shown(page, "value.reverse_kl.0")
     drag(page, grip(page, 0, "mean"), 60)
-    # The answer may set another scale, which moves the handles.
-    answered(page)
     drag(page, grip(page, 1, "sd"), 25)
     page.locator("[data-box='weight.0']").fill("0.6")
     page.keyboard.press("Tab")
@@ -36,6 +34,46 @@ def test_dragging_mean_and_sd_gives_what_the_command_gives(app, open_page):
     check_against(page, documents[0])
     assert shown(page, "meanerror.forward_kl") < 1e-5
     assert shown(page, "seconderror.forward_kl") < 1e-5
+
+
+MOVED = """
+([node, above]) => Math.abs(node.getBoundingClientRect().top - above) > 20
+"""
+CLOCK = "(by) => { const now = performance.now.bind(performance); performance.now = () => now() + by }"
+"""Sets the clock on by which the page dates what it draws; presses are dated by the browser."""
+
+
+@pytest.mark.parametrize(("drawn_ms", "taken"), [(60_000, True), (-60_000, False)], ids=["just now", "long ago"])
+def test_a_grip_that_an_answer_has_just_moved_is_taken_where_it_was(app, open_page, drawn_ms, taken):
+    page = opened(open_page, app)
+    handle = grip(page, 1, "mean")
+    box = handle.locator(".knobshape").bounding_box()
+    page.evaluate(CLOCK, drawn_ms)
+    # A peak twice as high, and so another scale.
+    page.locator("[data-box='sd.0']").fill("3")
+    page.keyboard.press("Tab")
+    page.wait_for_function(MOVED, arg=[handle.locator(".knobshape").element_handle(), box["y"]], timeout=PATIENCE_MS)
+    before = float(handle.get_attribute("aria-valuenow"))
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 60, y)
+    page.mouse.up()
+    assert (float(handle.get_attribute("aria-valuenow")) < before - 5) == taken
+    answered(page)
+
+
+def test_two_quick_drags_both_count_on_a_slow_machine(app, open_page):
+    page = opened(open_page, app, slower=SLOW)
+    first, second = (
+        float(grip(page, part, kind).get_attribute("aria-valuenow")) for part, kind in ((0, "mean"), (1, "sd"))
+    )
+    drag(page, grip(page, 0, "mean"), 60)
+    drag(page, grip(page, 1, "sd"), 25)
+    answered(page)
+    (mean, _, _), (_, sd, _) = ([float(word) for word in part] for part in query_parts(page))
+    assert mean > first + 2
+    assert sd > second + 1
 
 
 def test_the_target_follows_the_pointer_without_the_server(app, open_page):
@@ -90,7 +128,6 @@ def test_back_brings_the_parts_of_the_address_before(app, open_page):
         page.wait_for_url(f"**parts={moved}_*", timeout=PATIENCE_MS)
         answered(page)
     for moved in ("25.5", "25"):
-        page.wait_for_timeout(GRACE_MS)
         page.go_back()
         page.wait_for_function(
             "([node, value]) => node.getAttribute('aria-valuenow') === value",

@@ -111,6 +111,8 @@ def test_an_output_that_is_a_folder_cannot_be_written(run, pair, tmp_path, optio
         (["app", "--port", "http"], "invalid int value: 'http'"),
         (["app", "--port", "0"], "a port lies between 1 and 65535, not 0"),
         (["app", "--port", "65536"], "a port lies between 1 and 65535, not 65536"),
+        (["app", "--origin", "localhost:3000"], "'localhost:3000' is not an origin: give scheme, host and port"),
+        (["app", "--origin", "http://localhost:3000", "--origin", "*"], "'*' is not an origin"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_explained_in_one_line(run, argv, said):

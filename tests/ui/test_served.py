@@ -62,7 +62,7 @@ def test_a_browser_is_opened_at_a_terminal_only(headless, chosen, shown, monkeyp
     monkeypatch.setattr(served.cli_util, "open_browser", opened.append)
 
     async def start():
-        async with served.browser_opened(served.app):
+        async with served.browser_opened(None):
             await asyncio.sleep(0.01)
 
     # In a thread: a browser test of the same process leaves its own loop running in this one.

@@ -35,6 +35,9 @@ def restore() -> None:
         found = from_address(given)
         note_unusable("proof", unusable(given), found)
         fill(PREFIX, asdict(found))
+        sent = moved.last_sent(SIMPLEX)
+        # What a hand did before is older than the address.
+        st.session_state[_HANDLES] = sent["seq"] if sent is not None else None
     moved.chose("proof", current())
     tell_unusable("proof", current())
 

@@ -8,6 +8,15 @@ class Outbox {
   // without the answer to the last.
   constructor(drawing, seq, { gap, lost }) {
     Object.assign(this, { drawing, seq, gap, lost, sentAt: -Infinity, waiting: false });
+    this.back = () => this.drop();
+    window.addEventListener("popstate", this.back);
+  }
+
+  // The browser went to another view: what has not been sent yet was done to the one before.
+  drop() {
+    clearTimeout(this.timer);
+    this.pending = undefined;
+    this.tell();
   }
 
   // An answer came: whether it is to the latest of what was done here.
@@ -55,6 +64,7 @@ class Outbox {
   }
 
   stop() {
+    window.removeEventListener("popstate", this.back);
     clearTimeout(this.timer);
     clearTimeout(this.slow);
   }

@@ -23,6 +23,9 @@ class Animation {
     this.build(kept);
     this.watch = new ResizeObserver(() => this.layout());
     this.watch.observe(root);
+    // The browser went to another view: what was not told yet was done to the one before.
+    this.back = () => clearTimeout(this.timer);
+    window.addEventListener("popstate", this.back);
     this.layout();
     // What was chosen just before it was built anew is still to be told.
     if (goesOn && this.written(before) !== this.written(data.look)) this.settle();
@@ -108,6 +111,7 @@ class Animation {
   stop() {
     this.player.pause();
     this.watch.disconnect();
+    window.removeEventListener("popstate", this.back);
     clearTimeout(this.timer);
   }
 }

@@ -54,6 +54,7 @@ class Explorer {
   // What lies on the page is drawn anew: sizes, axes, fits, tables.
   layout() {
     const { numbers } = this.data;
+    this.handles.remember();
     this.width = this.root.clientWidth || 600;
     const fresh = numbers?.target.mean.length === this.dimension ? numbers : null;
     this.numbers = fresh;

@@ -7,13 +7,19 @@ const KINDS = {
 const KEYS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], PageUp: [10, 0], PageDown: [-10, 0] };
 const KEY_STEP = 0.5;
 const FINE = 10;
+// So long before a press a hand has set out for what it saw: a grip that an answer moved since is taken where it was.
+const SET_OUT_MS = 700;
+const REACH = 13;
+const OTHERS = "button, input, select, label, summary, a, [role=slider]";
 
 class Handles {
   constructor(app) {
     this.app = app;
     this.node = svg("g", { class: "handles" });
     this.grips = [];
+    this.past = [];
     this.held = null;
+    app.root.addEventListener("pointerdown", (event) => { if (!event.target.closest(OTHERS)) this.grab(event, null); });
   }
 
   build(count, dimension) {
@@ -21,6 +27,7 @@ class Handles {
     if (shape === this.shape) return;
     this.shape = shape;
     this.grips = [];
+    this.past = [];
     for (let part = 0; part < count; part++) for (const kind of Object.keys(KINDS[dimension])) this.grips.push(this.grip(part, kind, dimension));
     this.node.replaceChildren(...this.grips.map((grip) => grip.node));
   }
@@ -29,7 +36,7 @@ class Handles {
     const [bound, name] = KINDS[dimension][kind], [low, high] = this.app.data.bounds[bound];
     const shape = bound === "mean" ? svg("circle", { class: "knobshape", r: 7 }) : svg("rect", { class: "knobshape", x: -5, y: -5, width: 10, height: 10 });
     const node = svg("g", { class: `grip ${kind}`, role: "slider", tabindex: 0, "data-part": part, "data-kind": kind, "aria-label": `${name} of part ${part + 1}`, "aria-valuemin": low, "aria-valuemax": high },
-      svg("circle", { class: "reach", r: 13 }), shape);
+      svg("circle", { class: "reach", r: REACH }), shape);
     const grip = { part, kind, node, bound };
     node.addEventListener("pointerdown", (event) => this.grab(event, grip));
     node.addEventListener("pointermove", (event) => this.pull(event, grip));
@@ -39,8 +46,9 @@ class Handles {
   }
 
   place(view, parts) {
-    for (const { part, kind, node } of this.grips) {
-      const [x, y] = view.anchors(parts[part], parts)[kind], d = (parts[part].length - 1) / 2;
+    for (const grip of this.grips) {
+      const { part, kind, node } = grip;
+      const [x, y] = grip.at = view.anchors(parts[part], parts)[kind], d = (parts[part].length - 1) / 2;
       node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
       const value = kind === "mean" ? parts[part].slice(0, d) : [parts[part][d + (kind === "sdy" ? 1 : 0)]];
       node.setAttribute("aria-valuenow", String(value[0]));
@@ -48,8 +56,24 @@ class Handles {
     }
   }
 
-  grab(event, grip) {
-    if (event.button !== 0 || this.held) return;
+  // Before an answer moves the grips: where they are on the screen.
+  remember() {
+    if (this.held) return;
+    const now = performance.now(), { left, top } = this.node.ownerSVGElement.getBoundingClientRect();
+    const spots = this.grips.filter(({ at }) => at).map((grip) => ({ grip, x: left + grip.at[0], y: top + grip.at[1] }));
+    this.past = [...this.past.filter(({ until }) => now - until < 2 * SET_OUT_MS), { until: now, spots }];
+  }
+
+  // The grip that was under this place when the hand set out for it, though it no longer is.
+  before({ clientX, clientY, timeStamp }) {
+    const spots = this.past.filter(({ until }) => timeStamp - until < SET_OUT_MS).flatMap((one) => one.spots);
+    return spots.find(({ x, y }) => Math.hypot(clientX - x, clientY - y) <= REACH)?.grip;
+  }
+
+  grab(event, there) {
+    const grip = this.before(event) ?? there;
+    if (!grip || event.button !== 0 || this.held) return;
+    this.past = [];
     grip.node.setPointerCapture(event.pointerId);
     grip.node.focus({ preventScroll: true });
     const [px, py] = this.point(event), [x, y] = this.app.view.anchors(this.app.state.parts[grip.part], this.app.state.parts)[grip.kind];
