@@ -9,10 +9,10 @@ PYTEST := $(PY) -m pytest -q -rs -n 3 --dist loadfile --durations=25
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup app test types every-test check browser data docs bench screenshots smollm2 clean
+.PHONY: help setup app test types every-test check every-processor browser data docs bench screenshots smollm2 clean
 
 help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 setup: $(STAMP) ## make the virtual environment with the pinned packages
 
@@ -21,8 +21,9 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml hatch_build.py
 	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@# What pip would do on one core. A package may hold files for other versions of Python; nobody imports its tests.
-	-@$(PY) -m compileall -qq -j 0 -x /tests/ $(VENV)/lib
+	@# What pip would do on one core; nobody imports a package's tests. That it saves time is all: a file that does not
+	@# compile is one for another version of Python (torch has such), and who imports a broken one is told then.
+	@$(PY) -m compileall -qq -j 0 -x /tests/ $(VENV)/lib || true
 	@touch $@
 
 app: $(STAMP) ## start the app on 127.0.0.1 (PORT=8501)
@@ -33,6 +34,20 @@ check: $(STAMP) ## the fast gate: format, lint, types, layers, fast tests
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q -m "not slow and not browser" -n 2
+
+# Kernels that other processors take, by the library that chooses them: torch, NumPy, OpenBLAS, MKL, the C library; threads.
+# One thread and two: torch reads OMP_NUM_THREADS.
+PROCESSORS := ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
+  NPY_DISABLE_CPU_FEATURES=X86_V4,AVX512_ICL,AVX512_SPR NPY_DISABLE_CPU_FEATURES=X86_V3,X86_V4,AVX512_ICL,AVX512_SPR \
+  OPENBLAS_CORETYPE=Haswell OPENBLAS_CORETYPE=Nehalem MKL_CBWR=COMPATIBLE \
+  GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2,-FMA OMP_NUM_THREADS=1 OMP_NUM_THREADS=2
+
+every-processor: $(STAMP) ## the fast tests once with the kernels of each kind of x86-64 (about half an hour)
+	@failed=; for setting in $(PROCESSORS); do \
+	  echo "== $$setting"; \
+	  env $$setting $(PY) -m pytest -q -m "not slow and not browser" -n 2 || failed="$$failed $$setting"; \
+	done; \
+	[ -z "$$failed" ] || { echo "Failed with:$$failed" >&2; exit 1; }
 
 test: $(STAMP) ## everything: the gate, slow tests and the browser tests
 	$(PY) -m ruff format --check .

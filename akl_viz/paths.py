@@ -20,4 +20,4 @@ RUNS_VARIABLE = "AKL_VIZ_RUNS"
 def runs_root() -> Path:
     """Where the app keeps its runs: AKL_VIZ_RUNS, else akl-viz-runs in the home folder."""
     given = os.environ.get(RUNS_VARIABLE)
-    return Path(given).expanduser() if given else Path.home() / "akl-viz-runs"
+    return Path(given).expanduser().absolute() if given else Path.home() / "akl-viz-runs"

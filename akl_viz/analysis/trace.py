@@ -16,6 +16,7 @@ from akl_viz.models import (
     Checkpoint,
     LogitBlocks,
     Parts,
+    check_scored,
     encode,
     is_out_of_memory,
     logit_blocks,
@@ -74,6 +75,7 @@ def _trace(
     """See `token_trace`."""
     shared = match_vocabularies(teacher, student)
     encoded = encode(teacher.tokenizer, text, min(teacher.info.context, student.info.context))
+    check_scored(teacher, student, shared.size, encoded.text, encoded.ids)
     streams = (
         logit_blocks(teacher, encoded.ids, rows=shared.size, side="teacher"),
         logit_blocks(student, encoded.ids, rows=shared.size, side="student"),

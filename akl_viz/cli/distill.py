@@ -38,7 +38,8 @@ _ECHO_S = 2.0
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of `akl-viz distill`: one per row of the table of settings."""
     parser.epilog = (
-        "Ctrl-C stops after the step with a checkpoint and exit code 130; --resume goes on from there, as after a kill."
+        "Ctrl-C stops after the step with a checkpoint, a measurement and exit code 130; --resume goes on from there, "
+        "as after a kill."
     )
     parser.add_argument("--out", type=path_of, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on with the run in DIR, with its own settings")

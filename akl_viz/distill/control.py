@@ -26,7 +26,7 @@ class Control:
         self._go.set()
 
     def stop(self) -> None:
-        """End the run after the step it is in, with a checkpoint."""
+        """End the run after the step it is in, with a checkpoint and a measurement."""
         self._stop.set()
         self._go.set()
 
@@ -59,3 +59,8 @@ class Control:
         """Raise Cancelled where the run was told to end: for work between steps, which is given up halfway."""
         if self.stopping:
             raise Cancelled("The run was stopped.")
+
+    def check_cancelled(self) -> None:
+        """Raise Cancelled where the run was told to end at once: for the measurement a stopped run ends with."""
+        if self.cancelled:
+            raise Cancelled("The run was cancelled.")

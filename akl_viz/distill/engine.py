@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -53,7 +53,8 @@ def distill(
         policy: which models may be loaded; None for the command line's.
 
     Yields:
-        One StepRecord per loss and step, beginning with step 0 (the start, measured).
+        One StepRecord per loss and step, beginning with step 0 (the start, measured). A stopped run ends with a
+        measurement: where its last step is none of the probed ones, that step is told once more, measured.
 
     Raises:
         InvalidInput: a configuration, text or folder that cannot be used, or a disk that is full.
@@ -114,6 +115,8 @@ class _Race:
         self._control = control
         self._probe_seconds: list[float] = []
         self._start: tuple[ProbeRow, ProbeDetail] | None = None
+        self._rows: set[tuple[str, int]] = set()
+        """(loss, step) of every measurement."""
 
     def records(self) -> Iterator[StepRecord]:
         """Every step of every loss, from where the lanes stand; a checkpoint at the end."""
@@ -124,11 +127,27 @@ class _Race:
                     yield self._record(lane)
             yield from self._steps()
         except Cancelled:
-            # Told to stop in the middle of a measurement, which a resumed run makes again.
+            # Told to stop in the middle of a measurement, which is made again below, once the weights are safe.
             pass
         if not self._control.cancelled:
             self._session.save_all()
+        with suppress(Cancelled):
+            yield from self._last()
         self._session.settle()
+
+    def _last(self) -> Iterator[StepRecord]:
+        """What a stopped run ends with: a measurement of every loss at its very step, unless it was cancelled.
+
+        It draws from generators of its own and leaves every student in its mode, so that a resumed run goes on as an
+        uninterrupted one does.
+        """
+        control, session = self._control, self._session
+        if not session.processes.agree(int(control.stopping and not control.cancelled)):
+            return
+        for lane in session.lanes:
+            told = (lane.loss, lane.step) in self._rows or session.has_row(lane)
+            if session.processes.agree(int(lane.step > 0 and not told)):
+                yield self._record(lane, last=True)
 
     def _steps(self) -> Iterator[StepRecord]:
         """The steps that are left, each for all lanes that have not taken it."""
@@ -186,11 +205,12 @@ class _Race:
             f"lower the learning rate ({self._config.optimiser.lr:g}) or clip the gradient ({kept})."
         )
 
-    def _record(self, lane: Lane) -> StepRecord:
-        """What there is to tell about the step a lane has just taken, measured where it is a probed step."""
+    def _record(self, lane: Lane, *, last: bool = False) -> StepRecord:
+        """What there is to tell about the step a lane has just taken, measured where it is a probed or the last one."""
         row = detail = None
-        if lane.step in self._config.probe_steps:
-            row, detail = self._measured(lane)
+        if last or lane.step in self._config.probe_steps:
+            row, detail = self._measured(lane, last)
+            self._rows.add((lane.loss, lane.step))
             self._session.keep(lane, row, detail)
         steps, count = self._config.steps, len(self._session.lanes)
         done = sum(other.step for other in self._session.lanes)
@@ -210,13 +230,13 @@ class _Race:
             detail=detail,
         )
 
-    def _measured(self, lane: Lane) -> tuple[ProbeRow, ProbeDetail]:
+    def _measured(self, lane: Lane, last: bool) -> tuple[ProbeRow, ProbeDetail]:
         """A measurement; the common start is measured once for all losses."""
         if lane.step == 0 and self._start is not None:
             return self._start
         started = time.perf_counter()
         try:
-            found = self._session.measured(lane)
+            found = self._session.measured(lane, last=last)
         except InvalidInput:
             if lane.step == 0:
                 raise

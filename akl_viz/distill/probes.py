@@ -77,8 +77,8 @@ class Probe:
             cache_bytes: memory for the teacher's logits; sequences beyond it are run again at every measurement.
 
         Raises:
-            InvalidInput: a prompt that has no tokens, or leaves no room for a sample; watched positions that all lie
-                beyond the first sequence.
+            InvalidInput: a prompt that has no tokens, or leaves no room for a sample; watched positions of which none
+                counts in the first sequence.
         """
         self._teacher = teacher
         self._sequences = tuple(sequences)
@@ -88,8 +88,17 @@ class Probe:
         self._seed = seed
         self._kept: dict[int, Tensor] = {}
         self._room = cache_bytes
-        self.positions = _positions(self._config, len(self._sequences[0].ids))
+        self.positions = _positions(self._config, self._sequences[0])
+        """Watched positions of the first sequence; a run that goes on keeps those it began with."""
         self._prompts = self._prompt_ids()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying: which of the watched positions that somebody chose are not watched."""
+        chosen = self._config.watched if self._config.watched != ProbeConfig().watched else ()
+        left = [str(place) for place in chosen if place not in self.positions]
+        said = f"Of the watched positions {', '.join(left)} are left out: nothing is measured there."
+        return (said,) if left else ()
 
     @torch.no_grad()
     def measure(
@@ -245,14 +254,23 @@ class Probe:
         return tuple(texts)
 
 
-def _positions(config: ProbeConfig, length: int) -> tuple[int, ...]:
-    """The watched positions that lie in the first sequence; of those nobody chose at least one."""
-    inside = tuple(place for place in config.watched if 1 <= place < length)
-    if not inside and config.watched and config.watched != ProbeConfig().watched:
-        raise InvalidInput(
-            f"The watched positions lie beyond the first held-out sequence: choose some from 1 to {length - 1}."
+def _positions(config: ProbeConfig, sequence: TokenSequence) -> tuple[int, ...]:
+    """The watched positions that count in the first sequence; where nobody chose any, some of a response."""
+    counting = (sequence.counts.nonzero().squeeze(-1) + 1).tolist()
+    inside = tuple(place for place in config.watched if place in counting)
+    chosen = config.watched != ProbeConfig().watched
+    if chosen and config.watched and not inside:
+        where = (
+            "do not lie in the response of the first held-out sequence, which alone is learnt"
+            if sequence.response_only
+            else "lie beyond the first held-out sequence"
         )
-    return inside or (1,)
+        raise InvalidInput(f"The watched positions {where}: choose some from {counting[0]} to {counting[-1]}.")
+    if sequence.response_only and not chosen:
+        # The usual places are those of a window of text; a response begins and ends anywhere.
+        picked = np.linspace(0, len(counting) - 1, min(len(counting), len(config.watched))).round().astype(int)
+        return tuple(counting[place] for place in picked)
+    return inside or (counting[0],)
 
 
 def _gathered(parts: list[dict[str, Tensor]], processes: Processes) -> tuple[dict[str, float], npt.NDArray[np.int64]]:

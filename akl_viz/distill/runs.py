@@ -17,6 +17,7 @@ import pandas as pd
 from akl_viz.distill.atomic import remove_folder
 from akl_viz.distill.config import DistillConfig, loss_folder
 from akl_viz.distill.lock import is_held
+from akl_viz.distill.places import found_reference
 from akl_viz.distill.records import HISTORY_COLUMNS, ProbeDetail, TeacherDetail
 from akl_viz.errors import InvalidInput
 
@@ -84,10 +85,10 @@ class Run:
         own = self.folder / TEACHER_FOLDER
         if own.is_dir():
             return str(own.resolve())
-        if self.config is not None:
-            return self.config.teacher
         told = self.meta.get("teacher")
-        return str(told.get("reference", "")) if isinstance(told, Mapping) else ""
+        recorded = str(told.get("reference", "")) if isinstance(told, Mapping) else ""
+        given = self.config.teacher if self.config is not None else recorded
+        return found_reference(given, self.meta, "teacher", self.folder)
 
     def history(self) -> pd.DataFrame:
         """The rows of history.parquet; see `read_history`."""
@@ -229,6 +230,14 @@ def read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InvalidInput(f"{path.name} is not there: this step was not measured.") from error
     except Exception as error:
         raise InvalidInput(f"{path} cannot be read: it is damaged, or was not written by AKL Viz.") from error
+
+
+def watched_positions(folder: Path) -> tuple[int, ...]:
+    """Where the distributions of a run are watched; none where that is not written, or cannot be read."""
+    try:
+        return tuple(map(int, read_npz(folder / PROBES / TEACHER_FILE)[0]["positions"]))
+    except (InvalidInput, KeyError, TypeError, ValueError):
+        return ()
 
 
 def step_entries(folder: Path) -> dict[int, Path]:

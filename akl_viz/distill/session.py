@@ -17,17 +17,18 @@ from akl_viz.distill.control import Control
 from akl_viz.distill.corpus import Corpus, load_corpus
 from akl_viz.distill.lane import Lane
 from akl_viz.distill.parallel import Processes
+from akl_viz.distill.places import text_digest
 from akl_viz.distill.probes import Probe
 from akl_viz.distill.records import ProbeDetail, ProbeRow
-from akl_viz.distill.runs import RESUME_FILE, resume_point
+from akl_viz.distill.runs import RESUME_FILE, resume_point, watched_positions
 from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import Batch
-from akl_viz.distill.starting import Plan, text_digest
+from akl_viz.distill.starting import Plan
 from akl_viz.distill.store import RunStore
 from akl_viz.distill.students import load_pair, reloaded, save_model, tokenizer_files, trainable
 from akl_viz.distill.supply import Supply
 from akl_viz.distill.teacher import Teacher
-from akl_viz.errors import InvalidInput
+from akl_viz.errors import InvalidInput, VocabularyMismatch
 from akl_viz.models import Checkpoint, Policy
 
 Tell = Callable[[float, str], None]
@@ -48,6 +49,8 @@ class Session:
     probe: Probe
     check: Check
     """Raises where a measurement or a sampling is to be given up."""
+    check_last: Check
+    """Raises where also the measurement of a stopped run is to be given up."""
     tokenizer: dict[str, bytes] = field(default_factory=dict)
     """Name -> content of the tokenizer's files."""
 
@@ -71,11 +74,16 @@ class Session:
     def _untold(self, lane: Lane) -> bool:
         if self.store is None:
             return lane.step == 0
-        return lane.step in self.config.probe_steps and not self.store.has_row(lane.loss, lane.step)
+        return lane.step in self.config.probe_steps and not self.has_row(lane)
 
-    def measured(self, lane: Lane) -> tuple[ProbeRow, ProbeDetail]:
-        """A measurement, in which all processes take part."""
-        return self.probe.measure(lane.model, check=self.check, processes=self.processes)
+    def has_row(self, lane: Lane) -> bool:
+        """Whether the step a lane stands at is in the history, as far as this process knows."""
+        return self.store is not None and self.store.has_row(lane.loss, lane.step)
+
+    def measured(self, lane: Lane, *, last: bool = False) -> tuple[ProbeRow, ProbeDetail]:
+        """A measurement, in which all processes take part; the `last` one of a run is made although it is stopped."""
+        check = self.check_last if last else self.check
+        return self.probe.measure(lane.model, check=check, processes=self.processes)
 
     def keep(self, lane: Lane, row: ProbeRow, detail: ProbeDetail) -> None:
         """Write a measurement."""
@@ -137,11 +145,15 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     context = min(teacher.info.context, student.info.context)
     corpus = _corpus(config, student.tokenizer, context, check)
     vocabulary = Vocabulary(student.tokenizer, shared.size, context)
+    _refuse_lone_tokens(corpus, vocabulary, check)
     told(0.7, "Running the teacher over the held-out text")
     session = _assembled(plan, (teacher, student), corpus, vocabulary, check)
+    session.check_last = processes.between(control.check_cancelled)
     session.store = store
     if store is not None:
         session.tokenizer = tokenizer_files(student.tokenizer)
+        if plan.resume:
+            session.probe.positions = watched_positions(store.folder) or session.probe.positions
         _introduce(plan, store, session, (teacher, student), (corpus, digest))
         if not plan.resume or not store.has_teacher_detail():
             store.teacher_detail(session.probe.teacher_detail(check=check))
@@ -175,7 +187,7 @@ def _assembled(
         arithmetic=arithmetic,
     )
     lanes = [_lane(plan, loss, student, vocabulary.rows, arithmetic) for loss in config.losses]
-    return Session(config, processes, None, lanes, supply, kept, probe, check)
+    return Session(config, processes, None, lanes, supply, kept, probe, check, check)
 
 
 def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -> Corpus:
@@ -184,6 +196,24 @@ def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -
         prompt = config.data.prompt_tokens if config.data.source != "text" else 1
         return toy_language.toy_corpus(config.data.window, prompt, config.probe.windows)
     return load_corpus(config.data, tokenizer, context, config.probe.windows, check)
+
+
+def _refuse_lone_tokens(corpus: Corpus, vocabulary: Vocabulary, check: Check) -> None:
+    """Refuse a text with a token that only the student has, where its vocabulary has such tokens.
+
+    Raises:
+        VocabularyMismatch: names the token.
+    """
+    if len(vocabulary.tokenizer) <= vocabulary.rows:
+        return
+    for sequence in (*corpus.held_out, *corpus.train):
+        check()
+        highest = int(sequence.ids.max())
+        if highest >= vocabulary.rows:
+            raise VocabularyMismatch(
+                f"The text holds {vocabulary.tokenizer.convert_ids_to_tokens(highest)!r} (id {highest}), a token that "
+                "only the student has: leave it out, or choose a student with the teacher's tokenizer."
+            )
 
 
 def _arithmetic(precision: str, device: torch.device) -> Arithmetic:
@@ -222,7 +252,7 @@ def _introduce(
     corpus, digest = text
     count = session.processes.count
     together = (f"The run was shared by {count} processes.",) if count > 1 else ()
-    notes = [*corpus.notes, *teacher.notes, *student.notes, *together]
+    notes = [*corpus.notes, *session.probe.notes, *teacher.notes, *student.notes, *together]
     store.update(
         config=plan.config.to_json(),
         teacher=asdict(teacher.info),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
+from akl_viz.distill.config import DistillConfig
 from akl_viz.distill.parallel import Processes, join
+from akl_viz.distill.places import absolute, found_again, from_root, same_place, text_digest
 from akl_viz.distill.runs import open_run
 from akl_viz.distill.store import RunStore
 from akl_viz.divergences import get
@@ -52,7 +52,7 @@ def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume:
         InvalidInput: an unknown loss or parameter, losses that cannot be trained as asked, no run to resume, or one
             whose configuration differs in more than its steps, or asks for fewer than are done.
     """
-    place = None if folder is None else Path(folder)
+    place = None if folder is None else from_root(Path(folder))
     meta: dict[str, Any] = {}
     if resume:
         if place is None:
@@ -61,9 +61,11 @@ def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume:
         if run.config is None:
             raise InvalidInput(f"The run {place} was trained by another program and cannot be resumed here.")
         meta = run.meta
-        config = _continued(run.config, config, max(run.done.values(), default=0))
+        now = found_again(run.config, run.meta, place)
+        config = _continued(now, _placed(config, run.config, now), max(run.done.values(), default=0))
     if config is None:
         raise InvalidInput("There is nothing to run: give a configuration, or a folder to resume.")
+    config = absolute(config)
     check_losses(config)
     text_digest(config.data.text)
     return Plan(config, place, resume, join(config.device), meta)
@@ -84,16 +86,22 @@ def check_losses(config: DistillConfig) -> None:
         )
 
 
-def text_digest(text: str) -> str:
-    """What tells two texts of a run apart: a hash of the file, or the name of the built-in text."""
-    if text in (BUNDLED_TEXT, TOY_TEXT):
-        return text
-    try:
-        with Path(text).expanduser().open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except (OSError, ValueError, RuntimeError) as error:
-        # A null character is a ValueError, the home folder of nobody a RuntimeError.
-        raise InvalidInput(f"{text} cannot be read: check the path of the text.") from error
+def _placed(given: DistillConfig | None, stored: DistillConfig, now: DistillConfig) -> DistillConfig | None:
+    """The configuration that is asked for, with the run's own places where it names them in one way or another."""
+    if given is None:
+        return None
+    asked = absolute(given)
+
+    def own(raw: str, wanted: str, was: str, is_now: str) -> str:
+        return is_now if raw == was or same_place(wanted, is_now) else wanted
+
+    text = own(given.data.text, asked.data.text, stored.data.text, now.data.text)
+    return replace(
+        asked,
+        teacher=own(given.teacher, asked.teacher, stored.teacher, now.teacher),
+        student=own(given.student, asked.student, stored.student, now.student),
+        data=replace(asked.data, text=text),
+    )
 
 
 def _continued(stored: DistillConfig, given: DistillConfig | None, done: int) -> DistillConfig:

@@ -15,7 +15,7 @@ from akl_viz.distill import toy_language
 from akl_viz.distill.config import TOY_TEXT, DistillConfig
 from akl_viz.distill.seeds import seeded_default
 from akl_viz.errors import InvalidInput
-from akl_viz.models import Checkpoint, Policy, load_checkpoint, match_vocabularies, parse_reference
+from akl_viz.models import Checkpoint, Policy, compare_tokenizers, load_checkpoint, match_vocabularies, parse_reference
 from akl_viz.models.checkpoint import Progress
 from akl_viz.models.quiet import quiet
 from akl_viz.records import SharedVocabulary
@@ -43,6 +43,7 @@ def load_pair(
         teacher.model.to(device)
         student.model.to(device)
         return teacher, student, match_vocabularies(teacher, student)
+    compare_tokenizers(parse_reference(config.teacher, policy), parse_reference(config.student, policy), policy)
     teacher = load_checkpoint(
         config.teacher, device=str(device), policy=policy, progress=lambda share, text: tell(share / 2, text)
     )

@@ -150,7 +150,12 @@ class Divergence:
             InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
         """
         self._check_target(pair)
-        return self.values_and_gradients(pair, **self.checked(params))
+        value, gradient = self.values_and_gradients(pair, **self.checked(params))
+        if pair.full_support:
+            return value, gradient
+        # Beyond the range of the dtype there is no finite direction, as where the value is infinite by definition.
+        beyond = value.isinf() & ~gradient.isfinite().all(-1)
+        return value, gradient.masked_fill(beyond.unsqueeze(-1), 0.0) if bool(beyond.any()) else gradient
 
     def _check_target(self, pair: Pair) -> None:
         """Refuse a pair without the tokens that followed where they are needed."""

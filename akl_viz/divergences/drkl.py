@@ -71,12 +71,13 @@ def _value(pair: Pair, gamma: float) -> Tensor:
 def _both(pair: Pair, gamma: float) -> tuple[Tensor, Tensor]:
     """Value and gradient; see drkl_grad."""
     parts, value = _parts(pair), _value(pair, gamma)
-    pull = parts.q_target * (parts.target_ratio - parts.rest_ratio)
     rest = pair.q.masked_fill(parts.at_target, 0.0)
-    gradient = torch.where(parts.at_target, rest.sum(-1, keepdim=True) * pull, -rest * pull)
+    weight = torch.where(parts.at_target, rest.sum(-1, keepdim=True), -rest) * parts.q_target
+    # Products before differences: two huge ratios would leave the range before they are weighed.
+    gradient = weight * parts.target_ratio - weight * parts.rest_ratio
     if gamma > 0.0:
         mean = (parts.q_rest * parts.inner).sum(-1, keepdim=True)
-        gradient = gradient + gamma * parts.q_rest * (parts.inner - mean)
+        gradient = gradient + gamma * (parts.q_rest * parts.inner - parts.q_rest * mean)
     return value, gradient.masked_fill(value.isinf().unsqueeze(-1) | (pair.student == -torch.inf), 0.0)
 
 

@@ -26,8 +26,9 @@ def _ratio_weights(pair: Pair) -> Weights:
     """(...) weights of forward and reverse KL: their shares of the sum; a half each where both are 0 or infinite."""
     forward, reverse = forward_value(pair).detach(), reverse_value(pair).detach()
     half = torch.full_like(forward, 0.5)
-    total = forward + reverse
-    share = torch.where(total == 0.0, half, forward / torch.where(total == 0.0, torch.ones_like(total), total))
+    # Halves, whose sum stays in the range of the dtype wherever both are in it.
+    total = 0.5 * forward + 0.5 * reverse
+    share = torch.where(total == 0.0, half, 0.5 * forward / torch.where(total == 0.0, torch.ones_like(total), total))
     share = torch.where(reverse.isinf(), torch.zeros_like(share), share)
     share = torch.where(forward.isinf(), torch.where(reverse.isinf(), half, torch.ones_like(share)), share)
     return share, 1.0 - share

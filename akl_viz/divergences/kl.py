@@ -64,8 +64,10 @@ def reverse_gradient(pair: Pair) -> Tensor:
         mean = _reverse_sum(pair).unsqueeze(-1)
         if pair.full_support:
             return torch.sub(-mean, pair.log_ratio, out=pair.room("reverse_kl_gradient")).mul_(pair.q)
-        gradient = -pair.student_terms(pair.log_ratio + torch.where(mean.isinf(), torch.zeros_like(mean), mean))
-        return torch.where(mean.isinf(), torch.zeros_like(gradient), gradient)
+        lost = mean.isinf()
+        # Two products: the sum of a huge ratio and a huge mean would leave the range before it is weighed.
+        gradient = -pair.student_terms(pair.log_ratio) - pair.q * torch.where(lost, torch.zeros_like(mean), mean)
+        return torch.where(lost, torch.zeros_like(gradient), gradient)
 
     return pair.once("reverse_kl_gradient", compute)
 

@@ -158,7 +158,7 @@ class Pair:
 
     @property
     def full_support(self) -> bool:
-        """Whether no entry of either side is -inf (then no rule about zeros is needed)."""
+        """Whether no rule about zeros and ranges is needed: no entry is -inf, and no log-ratio is huge."""
         return self._ratio_and_support()[1]
 
     @property
@@ -217,8 +217,9 @@ class Pair:
                 ratio = self.teacher - self.student
             else:
                 ratio = log_ratio_of(*self._sides, self.room("log_ratio"))
-            # One sum finds any -inf (it makes the sum infinite or NaN) for a fraction of the cost of isfinite.
-            if bool(ratio.detach().sum().isfinite()):
+            # One pass finds any -inf, NaN or ratio beyond the root of the dtype's range: its square is not finite.
+            flat = ratio.detach().reshape(-1)
+            if bool(torch.dot(flat, flat).isfinite()):
                 return ratio, True
             return torch.where(ratio.isnan(), torch.zeros_like(ratio), ratio), False
 

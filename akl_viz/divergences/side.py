@@ -11,6 +11,9 @@ from torch import Tensor
 from akl_viz.divergences.buffers import Buffers
 from akl_viz.divergences.checks import check_rows, check_temperature
 
+_LIKE_SIZE = 16.0
+"""Difference of two maxima up to which a subtraction of plain logits keeps the digits of the log-ratio."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -61,6 +64,14 @@ def side_of(logits: Tensor, temperature: float, side: str, name: Callable[[int],
 
 
 def log_ratio_of(teacher: Side, student: Side, out: Tensor | None) -> Tensor:
-    """(..., V) log p - log q straight from logits: numbers of like size leave fewer roundings than logarithms."""
-    level = (student.maximum - teacher.maximum) + (teacher.log_largest - student.log_largest)
-    return torch.sub(teacher.logits, student.logits, out=out).add_(level)
+    """(..., V) log p - log q straight from logits: numbers of like size leave fewer roundings than logarithms.
+
+    Where the two models' logits lie far apart as a whole, each is shifted by its maximum before the subtraction: the
+    difference of the offsets would round the differences between tokens away.
+    """
+    offset = student.maximum - teacher.maximum
+    level = teacher.log_largest - student.log_largest
+    if offset.numel() == 0 or float(offset.abs().amax()) <= _LIKE_SIZE:
+        return torch.sub(teacher.logits, student.logits, out=out).add_(offset + level)
+    shifted = torch.sub(teacher.logits, teacher.maximum, out=out)
+    return shifted.sub_(student.logits - student.maximum).add_(level)

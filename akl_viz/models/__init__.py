@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from akl_viz.models.reference import Policy, Reference, parse_reference
     from akl_viz.models.text import Encoded, Parts, encode
     from akl_viz.models.token_labels import token_label
-    from akl_viz.models.vocab import match_vocabularies
+    from akl_viz.models.vocab import check_scored, compare_tokenizers, match_vocabularies
 
 __all__ = [
     "BundledModel",
@@ -31,6 +31,8 @@ __all__ = [
     "Policy",
     "Reference",
     "bundled_models",
+    "check_scored",
+    "compare_tokenizers",
     "encode",
     "is_out_of_memory",
     "load_checkpoint",
@@ -63,6 +65,8 @@ _HOMES = {
     "Parts": "text",
     "encode": "text",
     "token_label": "token_labels",
+    "check_scored": "vocab",
+    "compare_tokenizers": "vocab",
     "match_vocabularies": "vocab",
 }
 

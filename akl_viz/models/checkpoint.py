@@ -13,6 +13,7 @@ from akl_viz.models import loading
 from akl_viz.models.adapter import put_adapter
 from akl_viz.models.device import dtype_name, resolve_device, resolve_dtype
 from akl_viz.models.health import check_causal, check_loading_report, check_weights
+from akl_viz.models.kinds import holds_key
 from akl_viz.models.locate import locate
 from akl_viz.models.memory import plan_for
 from akl_viz.models.quiet import quiet
@@ -92,10 +93,11 @@ def _load(reference: Reference, source: Source, device: torch.device, dtype: tor
     tell(0.1, f"Reading the tokenizer of {reference}")
     root = source.base or source
     plan = loading.build_plan(root)
-    tokenizer = loading.load_tokenizer(root)
+    loading.check_sizes(root, plan)
+    tokenizer = loading.load_tokenizer(source)
     tell(0.2, f"Reading the weights of {reference}")
     model, report = loading.load_model(root, plan, dtype)
-    notes = check_loading_report(report, model, root)
+    notes = (*_read_otherwise(root), *check_loading_report(report, model, root))
     if source.base:
         model = put_adapter(model, source, dtype)
     tell(0.7, f"Checking the weights of {reference}")
@@ -116,3 +118,15 @@ def _load(reference: Reference, source: Source, device: torch.device, dtype: tor
     )
     tell(1.0, f"Loaded {reference}")
     return Checkpoint(info, model, tokenizer)
+
+
+def _read_otherwise(source: Source) -> tuple[str, ...]:
+    """What config.json says of a checkpoint that was not done, or done in our own way."""
+    path, notes = source.place / "config.json", []
+    if holds_key(source.config, "auto_map"):
+        notes.append(f"{path} names code of its own (auto_map), which was not run: the built-in class was loaded.")
+    if source.quantised:
+        notes.append(f"The weights of {source.place} are stored as {source.quantised} and were expanded.")
+    elif source.config.get("quantization_config"):
+        notes.append(f"{path} describes quantised weights, but plain ones are stored, and these were loaded.")
+    return tuple(notes)

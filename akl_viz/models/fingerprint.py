@@ -11,7 +11,9 @@ from pathlib import Path
 LENGTH = 12
 """Hex digits of a fingerprint."""
 
-_STAMPED = ("*.safetensors", "*.json", "*.gguf", "*.model", "*.txt")
+_STAMPED = ("*.safetensors", "*.json", "*.gguf", "*.model", "*.txt", "*.jinja")
+_LONGEST_CONFIG = 1_000_000
+"""Bytes of an adapter's configuration beyond which it is not looked into for a stamp."""
 
 
 def fingerprint(files: Iterable[Path]) -> str:
@@ -43,14 +45,28 @@ def _stamped(folder: Path) -> list[Path]:
     return sorted(file for glob in _STAMPED for file in folder.glob(glob))
 
 
+def base_places(folder: Path, named: str) -> tuple[Path, ...]:
+    """Where the base that an adapter names may lie: beside the adapter, or in the working directory, as peft reads it.
+
+    An absolute path gives the same place twice, and so one.
+
+    Raises:
+        RuntimeError: the path begins with the home of nobody.
+    """
+    place = Path(named).expanduser()
+    return tuple(dict.fromkeys((folder / place, Path.cwd() / place)))
+
+
 def _base_of(place: Path) -> list[Path]:
     """The local base of an adapter folder: the adapter loads differently when its base changes."""
+    file = place / "adapter_config.json"
     try:
-        named = json.loads((place / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-        base = place / Path(named).expanduser()
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError):
+        if not file.is_file() or file.stat().st_size > _LONGEST_CONFIG:
+            return []
+        named = json.loads(file.read_text(encoding="utf-8"))["base_model_name_or_path"]
+        return [base for base in base_places(place, named) if base.is_dir()]
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError):
         return []
-    return [base] if base.is_dir() else []
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,19 @@ from typing import Any
 import torch
 
 from akl_viz.errors import CheckpointUnavailable, OutOfMemory
+from akl_viz.models.kinds import other_senses
 from akl_viz.models.memory import is_out_of_memory
 from akl_viz.models.reference import SMOLLM2_REMEDY
-from akl_viz.models.source import Source
+from akl_viz.models.source import Source, has_tokenizer, refuse_custom_code
 
 LOG = logging.getLogger(__name__)
 _CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "seq_length", "n_ctx")
+_MOST_SHARE = 4
+"""Numbers a model may have for each stored one: two where a byte holds two, and room for tensors that are missing."""
+_MOST_BUFFERS = 500_000_000
+"""Numbers a model may have besides, in masks and tables of positions that no file holds."""
+_FEW = 1_000_000
+"""Numbers that cost nothing, whatever the files hold."""
 _UNBOUNDED_CONTEXT = 2048
 """Context of models whose positions have no end (ALiBi) and whose configuration names none."""
 
@@ -36,6 +44,13 @@ def build_plan(source: Source) -> tuple[Any, Any]:
     kind = source.config.get("model_type")
     path = source.place / "config.json"
     if not isinstance(kind, str) or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        refuse_custom_code(path, source.config)
+        senses = other_senses(source.config)
+        if senses:
+            raise CheckpointUnavailable(
+                f"{path} describes a model that also reads {senses} ({kind}), which is not scored here: "
+                "save its language model alone (the text part, with its tokenizer), or use a text-only checkpoint."
+            )
         raise CheckpointUnavailable(
             f"{path} names the model type {kind!r}, which is no causal language model of the installed transformers: "
             "use a model of a built-in type, or a newer transformers."
@@ -65,31 +80,74 @@ def load_model(source: Source, plan: tuple[Any, Any], dtype: torch.dtype) -> tup
     config, model_class = plan
     if config is None:
         return _load_gguf(source.place, options)
-    # Without a choice of ours the configuration could name an attention kernel to be fetched from the hub.
-    attention = "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+    if source.quantised:
+        options["quantization_config"] = _expanding(source.quantised)
+    elif hasattr(config, "quantization_config"):
+        del config.quantization_config  # the weights are plain numbers: see `kinds.quantisation`
     model, report = model_class.from_pretrained(
-        source.place, config=config, use_safetensors=True, attn_implementation=attention, **options
+        source.place, config=config, use_safetensors=True, attn_implementation=_attention(model_class), **options
     )
+    if source.quantised:
+        model.to(dtype)
     return model, report
 
 
+def check_sizes(source: Source, plan: tuple[Any, Any]) -> None:
+    """Refuse a configuration that asks for far more numbers than the files hold, before any of them is allocated.
+
+    Raises:
+        CheckpointUnavailable: says how many of both.
+    """
+    config, model_class = plan
+    if config is None:
+        return
+    config = copy.deepcopy(config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):
+        model = model_class._from_config(config, attn_implementation=_attention(model_class))
+    weights, asked = (sum(part.numel() for part in parts) for parts in (model.parameters(), model.buffers()))
+    stored = sum(tensor.size for tensor in source.tensors.values())
+    if weights > _MOST_SHARE * stored + _FEW or asked > _MOST_SHARE * stored + _MOST_BUFFERS:
+        asked += weights
+        raise CheckpointUnavailable(
+            f"{source.place / 'config.json'} describes a model of {asked:,} numbers, but the files beside it hold "
+            f"{stored:,}: use the config.json that was saved with the weights."
+        )
+
+
+def _attention(model_class: Any) -> str:
+    """The attention of a model; without a choice of ours its configuration could name one to be fetched."""
+    return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+
+
+def _expanding(method: str) -> Any:
+    """What tells transformers to expand quantised weights to plain numbers while it reads them."""
+    import transformers
+
+    return getattr(transformers, {"fp8": "FineGrainedFP8Config", "mxfp4": "Mxfp4Config"}[method])(dequantize=True)
+
+
 def load_tokenizer(source: Source) -> Any:
-    """Load a fast tokenizer.
+    """Load a fast tokenizer: that of an adapter's own folder, else that of its base.
 
     Raises:
         CheckpointUnavailable: there is none, or it does not say which stretch of text a token stands for.
     """
     from transformers import AutoTokenizer
 
-    folder, extra = source.place, {}
+    root = source.base if source.base and not has_tokenizer(source.place) else source
+    folder, extra = root.place, {}
     if folder.suffix == ".gguf":
         folder, extra = folder.parent, {"gguf_file": folder.name}
+    if root is source and source.base:
+        extra = {"config": build_plan(source.base)[0]}  # an adapter has no config.json that names the kind
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, use_fast=True, local_files_only=True, trust_remote_code=False, **extra
         )
     except Exception as error:
-        if extra and not _has_gguf():
+        if "gguf_file" in extra and not _has_gguf():
             raise _no_gguf() from error
         raise CheckpointUnavailable(
             f"The tokenizer in {folder} cannot be read: copy tokenizer.json and tokenizer_config.json there "
@@ -100,6 +158,9 @@ def load_tokenizer(source: Source) -> Any:
             f"The tokenizer in {folder} is a slow one, which does not say where in the text its tokens lie: "
             "save it as a fast one (tokenizer.json)."
         )
+    template = source.place / "chat_template.jinja"
+    if root is not source and template.exists():
+        tokenizer.chat_template = template.read_text(encoding="utf-8", errors="replace")
     return tokenizer
 
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models import hub
-from akl_viz.models.reference import Policy, Reference, is_hub_id
+from akl_viz.models.files import check_folder, read_json
+from akl_viz.models.fingerprint import base_places
+from akl_viz.models.headers import read_headers
+from akl_viz.models.reference import Policy, Reference, is_folder, is_hub_id
 from akl_viz.models.source import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
     Source,
-    check_inside,
+    check_tokenizer_code,
+    is_checkpoint,
     read_folder,
-    read_headers,
-    read_json,
     refuse_custom_code,
     refuse_pickles,
 )
+
+_NESTED = re.compile(r"\)[*+{]")
+_OPEN = re.compile(r"[*+]|\{\d*,\d*\}")
+_MOST_OPEN = 4
+"""Open repeats of a pattern: each multiplies the time of a search by the length of a layer's name."""
 
 
 def locate(reference: Reference, policy: Policy, *, download: bool = True) -> Source:
@@ -62,6 +70,7 @@ def _read(folder: Path, policy: Policy, *, typed_hub: bool = False) -> Source:
 
 def _read_adapter(folder: Path, policy: Policy, *, typed_hub: bool) -> Source:
     """Read a LoRA adapter folder and the base it names."""
+    check_folder(folder, policy)
     path = folder / ADAPTER_CONFIG
     config = read_json(path, policy)
     refuse_custom_code(path, config)
@@ -73,24 +82,50 @@ def _read_adapter(folder: Path, policy: Policy, *, typed_hub: bool) -> Source:
     weights = folder / ADAPTER_WEIGHTS
     if not weights.exists():
         refuse_pickles(folder, ADAPTER_WEIGHTS)
-    check_inside(weights, policy)
+    check_tokenizer_code(folder, policy)
+    _refuse_patterns(path, config)
     base = _find_base(path, config, policy, typed_hub=typed_hub)
-    return Source(folder, (weights,), config, read_headers((weights,)), base=base)
+    tensors = read_headers((weights,))
+    _refuse_ranks(path, config, max(max(tensor.shape, default=0) for tensor in tensors.values()))
+    return Source(folder, (weights,), config, tensors, base=base)
+
+
+def _refuse_patterns(path: Path, config: dict[str, Any]) -> None:
+    """Refuse patterns of layers whose search may never end: repeated groups, or many open repeats one after another."""
+    given: list[Any] = [config.get(name) for name in ("target_modules", "exclude_modules", "layers_pattern")]
+    given += [
+        list(part) for part in (config.get("rank_pattern"), config.get("alpha_pattern")) if isinstance(part, dict)
+    ]
+    for pattern in [one for part in given for one in (part if isinstance(part, list) else [part])]:
+        if isinstance(pattern, str) and (_NESTED.search(pattern) or len(_OPEN.findall(pattern)) > _MOST_OPEN):
+            raise CheckpointUnavailable(
+                f"{path} finds its layers by the pattern {pattern[:80]!r}, whose search may take forever: "
+                "list the names of the layers instead."
+            )
+
+
+def _refuse_ranks(path: Path, config: dict[str, Any], widest: int) -> None:
+    """Refuse a rank beyond every side of the stored tensors: it would be allocated before it is compared."""
+    pattern = config.get("rank_pattern")
+    ranks = [config.get("r"), *(pattern.values() if isinstance(pattern, dict) else ())]
+    for rank in ranks:
+        if isinstance(rank, int | float) and rank > widest:
+            raise CheckpointUnavailable(
+                f"{path} asks for the rank {rank:,}, but no tensor of {ADAPTER_WEIGHTS} has a side beyond {widest:,}: "
+                "copy both again."
+            )
 
 
 def _find_base(path: Path, config: dict[str, Any], policy: Policy, *, typed_hub: bool) -> Source:
-    """The base of an adapter: a folder (relative to the adapter), or a hub model that is already on this machine.
+    """The base of an adapter: a folder, or a hub model that is already on this machine.
 
     A base named by a file is never downloaded: only what a user typed may reach the network.
     """
     named = str(config.get("base_model_name_or_path") or "")
     if not named:
         raise CheckpointUnavailable(f"{path} names no base model: set base_model_name_or_path to the base's folder.")
-    place = path.parent / Path(named).expanduser()
-    folder: Path | None = None
-    if not typed_hub and place.is_dir():
-        folder = policy.check_path(place)
-    elif "hub" in policy.kinds and is_hub_id(named):
+    folder = None if typed_hub else _local_base(path, named, policy)
+    if folder is None and "hub" in policy.kinds and is_hub_id(named):
         folder = hub.cached(named)
         policy = replace(policy, roots=None)
     if folder is None:
@@ -101,3 +136,38 @@ def _find_base(path: Path, config: dict[str, Any], policy: Policy, *, typed_hub:
     if (folder / ADAPTER_CONFIG).exists():
         raise CheckpointUnavailable(f"The base {folder} of {path} is itself an adapter: merge it into its base first.")
     return read_folder(folder, policy)
+
+
+def _local_base(path: Path, named: str, policy: Policy) -> Path | None:
+    """The folder an adapter names, relative to itself or to the working directory; None where there is none.
+
+    Raises:
+        CheckpointUnavailable: it lies outside the policy's roots, or both places have one.
+    """
+    found: list[Path] = []
+    refused: CheckpointUnavailable | None = None
+    for place in _places(path, named):
+        try:
+            folder = policy.check_path(place)
+        except CheckpointUnavailable as error:
+            refused = refused or error
+            continue
+        if is_folder(folder) and folder not in found:
+            found.append(folder)
+    found = [folder for folder in found if is_checkpoint(folder)] or found[:1]
+    if len(found) > 1:
+        raise CheckpointUnavailable(
+            f"The base {named} that {path} names may be {found[0]} or {found[1]}: "
+            "set base_model_name_or_path to the full path of the right one."
+        )
+    if not found and refused is not None and not is_hub_id(named):
+        raise refused
+    return found[0] if found else None
+
+
+def _places(path: Path, named: str) -> tuple[Path, ...]:
+    """Where the base may lie; a path that names the home of nobody is no place."""
+    try:
+        return base_places(path.parent, named)
+    except RuntimeError:
+        return ()

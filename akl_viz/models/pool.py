@@ -15,6 +15,7 @@ from akl_viz.models.device import DEFAULT_DTYPE, dtype_name, resolve_device, res
 from akl_viz.models.fingerprint import stamp
 from akl_viz.models.memory import require_room
 from akl_viz.models.reference import Policy, Reference, parse_reference
+from akl_viz.models.vocab import compare_tokenizers
 
 Key = tuple[Any, ...]
 
@@ -106,6 +107,7 @@ class ModelPool:
             if held is None:
                 missing = self._make_room(keys)
                 if len(missing) > 1:
+                    compare_tokenizers(parsed[0], parsed[1], policy)
                     require_room([parsed[keys.index(key)] for key in missing], device, dtype, policy)
                 held = self._loader(parsed[place], device=device, dtype=dtype, policy=policy, progress=progress)
                 with self._state:

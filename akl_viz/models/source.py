@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from akl_viz.errors import CheckpointUnavailable
+from akl_viz.models.files import check_file, check_folder, read_json
 from akl_viz.models.fingerprint import fingerprint
+from akl_viz.models.headers import TensorHeader, read_headers
+from akl_viz.models.kinds import holds_key, quantisation, refuse_endless_parts, refuse_foreign_kinds
 from akl_viz.models.reference import Policy, is_folder
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -20,23 +19,15 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_PICKLES = ("pytorch_model*.bin", "adapter_model*.bin", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+"""Where pickled weights may lie, the names that only weights have first."""
+_NO_WEIGHTS = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
+"""How the other files begin that a trainer pickles."""
+_INSIDE = ("checkpoint-*", "checkpoints/*/step-*", "step-*")
+"""Where trainers, our own runs and a loss of such a run keep their checkpoints."""
+_SHOWN = 3
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 _FLOATS = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
-
-
-@dataclass(frozen=True)
-class TensorHeader:
-    """Name of the number format and shape of one stored tensor, as its file's header gives them."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    file: Path
-
-    @property
-    def size(self) -> int:
-        """Number of entries."""
-        return prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,8 @@ class Source:
     """What a LoRA adapter sits on."""
     commit: str | None = None
     """The hub commit the files are of."""
+    quantised: str | None = None
+    """The method that the weights are expanded from while they are read."""
 
     @property
     def revision(self) -> str:
@@ -63,8 +56,10 @@ class Source:
 
     @property
     def entries(self) -> int:
-        """Number of stored floating-point entries, the base's included."""
+        """Number of entries that are loaded, the base's included."""
         own = sum(tensor.size for tensor in self.tensors.values() if tensor.dtype in _FLOATS)
+        if self.quantised == "mxfp4":
+            own += sum(2 * tensor.size for tensor in self.tensors.values() if tensor.dtype == "U8")  # two in a byte
         return own + (self.base.entries if self.base else 0)
 
     @property
@@ -74,7 +69,7 @@ class Source:
             return self.base.stored_dtype
         sizes: Counter[str] = Counter()
         for tensor in self.tensors.values():
-            if tensor.dtype in _FLOATS:
+            if _FLOATS.get(tensor.dtype, 1) > 1:  # nothing runs in eight bits: such weights are expanded
                 sizes[tensor.dtype] += tensor.size
         return sizes.most_common(1)[0][0] if sizes else None
 
@@ -87,79 +82,39 @@ def read_folder(folder: Path, policy: Policy) -> Source:
         policy: files reached through symlinks must stay inside its roots.
 
     Raises:
-        CheckpointUnavailable: a file is missing, broken, a pickle, quantised, or asks for its own code to run.
+        CheckpointUnavailable: a file is missing, broken, a pickle, no plain file, or quantised in an unknown way.
     """
     if not is_folder(folder):
         raise CheckpointUnavailable(f"There is no folder {folder}: check the path of the checkpoint.")
-    config = read_json(folder / "config.json", policy)
-    refuse_custom_code(folder / "config.json", config)
-    _refuse_foreign_kinds(folder / "config.json", config)
+    check_folder(folder, policy)
+    path = folder / "config.json"
+    if not path.exists():
+        _refuse_runs(folder)
+    config = read_json(path, policy)
+    refuse_foreign_kinds(path, config)
     weights = _find_weights(folder, policy)
+    tensors = read_headers(weights)
+    refuse_endless_parts(path, config, len(tensors))
     _check_tokenizer_files(folder, policy)
-    return Source(folder, weights, config, read_headers(weights))
+    return Source(folder, weights, config, tensors, quantised=quantisation(path, config, tensors))
 
 
-def read_json(path: Path, policy: Policy) -> dict[str, Any]:
-    """Read one JSON object of a checkpoint.
-
-    Raises:
-        CheckpointUnavailable: the file is missing, outside the policy's roots, or not a JSON object.
-    """
-    check_inside(path, policy)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointUnavailable(
-            f"{path} is missing: give a folder that save_pretrained wrote, with {path.name} in it."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointUnavailable(
-            f"{path} is not a valid JSON file: copy it again from where the checkpoint came from."
-        ) from error
-    if not isinstance(content, dict):
-        raise CheckpointUnavailable(f"{path} does not hold a JSON object: copy it again from the checkpoint's source.")
-    return content
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer of its own."""
+    return any((folder / name).exists() for name in _TOKENIZERS)
 
 
 def refuse_custom_code(path: Path, config: dict[str, Any]) -> None:
-    """Refuse a configuration that asks for code of the checkpoint to run.
+    """Refuse a configuration that can only be read by code of the checkpoint.
 
     Raises:
         CheckpointUnavailable: there is an `auto_map`, at any depth.
     """
-    if _holds_key(config, "auto_map"):
+    if holds_key(config, "auto_map"):
         raise CheckpointUnavailable(
             f"{path} asks to run code that comes with the checkpoint (auto_map), which AKL Viz never does: "
             "use a version of the model that is built into transformers."
         )
-
-
-def read_headers(files: tuple[Path, ...]) -> dict[str, TensorHeader]:
-    """Read names, formats and shapes of all tensors from the headers of safetensors files.
-
-    Raises:
-        CheckpointUnavailable: a file is truncated or is not a safetensors file.
-    """
-    headers: dict[str, TensorHeader] = {}
-    for file in files:
-        try:
-            with safe_open(file, framework="numpy") as stored:
-                for name in stored.keys():  # noqa: SIM118 (the handle is no mapping)
-                    piece = stored.get_slice(name)
-                    headers[name] = TensorHeader(piece.get_dtype(), tuple(piece.get_shape()), file)
-        except (SafetensorError, OSError) as error:
-            raise CheckpointUnavailable(
-                f"{file} is truncated or is not a safetensors file: download or copy it again."
-            ) from error
-    if not headers:
-        raise CheckpointUnavailable(f"{files[0]} holds no tensors: download or copy it again.")
-    return headers
-
-
-def check_inside(path: Path, policy: Policy) -> None:
-    """Refuse a file that a symlink takes outside the policy's roots; hub caches are checked by their own layout."""
-    if path.is_symlink() and policy.roots is not None:
-        policy.check_path(path)
 
 
 def refuse_pickles(folder: Path, wanted: str) -> None:
@@ -168,7 +123,8 @@ def refuse_pickles(folder: Path, wanted: str) -> None:
     Raises:
         CheckpointUnavailable: always.
     """
-    pickles = sorted(file.name for glob in _PICKLES for file in folder.glob(glob) if file.name != "training_args.bin")
+    found = [file.name for glob in _PICKLES for file in sorted(folder.glob(glob))]
+    pickles = [name for name in found if not name.startswith(_NO_WEIGHTS)]
     if pickles:
         raise CheckpointUnavailable(
             f"{folder / pickles[0]} is a pickle, which can run code and is never read: "
@@ -177,38 +133,32 @@ def refuse_pickles(folder: Path, wanted: str) -> None:
     raise CheckpointUnavailable(f"{folder / wanted} is missing: copy the weights there, or save the model again.")
 
 
-def _holds_key(value: Any, key: str) -> bool:
-    """Whether a JSON value holds a non-empty entry of that name anywhere."""
-    if isinstance(value, dict):
-        return bool(value.get(key)) or any(_holds_key(part, key) for part in value.values())
-    return isinstance(value, list) and any(_holds_key(part, key) for part in value)
+def _refuse_runs(folder: Path) -> None:
+    """Name the newest checkpoints inside a folder of a run or of a trainer, given in place of one of them.
+
+    Raises:
+        CheckpointUnavailable: there are some.
+    """
+    found = [place for glob in _INSIDE for place in folder.glob(glob) if is_checkpoint(place)]
+    if found:
+        newest = sorted(found, key=lambda place: (place.stat().st_mtime_ns, place.name), reverse=True)
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise CheckpointUnavailable(
+            f"{folder} is the folder of a run, not a model: give one of the checkpoints in it, "
+            f"{', '.join(map(str, newest[:_SHOWN]))}{more}."
+        )
 
 
-def _refuse_foreign_kinds(path: Path, config: dict[str, Any]) -> None:
-    """Refuse configurations of models that do not score the next token in plain floating point."""
-    if _holds_key(config, "quantization_config"):
-        raise CheckpointUnavailable(
-            f"{path} describes quantised weights (quantization_config), which AKL Viz does not read: "
-            "use the unquantised checkpoint."
-        )
-    if _holds_key(config, "is_encoder_decoder"):
-        raise CheckpointUnavailable(
-            f"{path} describes an encoder-decoder model, which reads a second text: use a causal language model."
-        )
-    named = config.get("architectures") or []
-    other = [name for name in named if str(name).endswith(("ForMaskedLM", "ForPreTraining"))]
-    if other:
-        raise CheckpointUnavailable(
-            f"{path} describes a masked language model ({other[0]}), which does not predict the next token: "
-            "use a causal language model."
-        )
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder looks like one that holds a model."""
+    return any((folder / name).is_file() for name in ("config.json", ADAPTER_CONFIG))
 
 
 def _find_weights(folder: Path, policy: Policy) -> tuple[Path, ...]:
     """The safetensors files of a folder: one file, or the shards its index lists."""
     single = folder / _SINGLE
     if single.exists():
-        check_inside(single, policy)
+        check_file(single, policy)
         return (single,)
     index = folder / _INDEX
     if not index.exists():
@@ -222,20 +172,24 @@ def _find_weights(folder: Path, policy: Policy) -> tuple[Path, ...]:
             raise CheckpointUnavailable(f"{index} lists {shard.name}, not a safetensors file beside it: copy it again.")
         if not shard.is_file():
             raise CheckpointUnavailable(f"{shard} is missing although {index.name} lists it: copy that file too.")
-        check_inside(shard, policy)
+        check_file(shard, policy)
     return shards
 
 
 def _check_tokenizer_files(folder: Path, policy: Policy) -> None:
-    """Refuse a folder without a tokenizer, or whose tokenizer brings code."""
-    present = [folder / name for name in _TOKENIZERS if (folder / name).exists()]
-    if not present:
+    """Refuse a folder without a tokenizer."""
+    if not has_tokenizer(folder):
         raise CheckpointUnavailable(
             f"{folder} has no tokenizer ({_TOKENIZERS[0]} is missing): copy the tokenizer files of the model there "
             "(tokenizer.save_pretrained(folder))."
         )
-    for file in present:
-        check_inside(file, policy)
+    check_tokenizer_code(folder, policy)
+
+
+def check_tokenizer_code(folder: Path, policy: Policy) -> None:
+    """Refuse a tokenizer that only code of the checkpoint can read."""
     settings = folder / "tokenizer_config.json"
     if settings.exists():
-        refuse_custom_code(settings, read_json(settings, policy))
+        content = read_json(settings, policy)
+        if not (folder / "tokenizer.json").exists():
+            refuse_custom_code(settings, content)

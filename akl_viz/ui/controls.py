@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from akl_viz.errors import AklVizError
+from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models import Policy, bundled_models, parse_reference
 from akl_viz.models.choices import DEVICES, DTYPES
 from akl_viz.records import BOUNDARIES, Boundary, Settings
@@ -38,6 +38,7 @@ def trace_request() -> TraceRequest | None:
             settings, dtype, device = _settings()
         if not all([_agreed(teacher), _agreed(student)]):
             return None
+        _check_length(text)
         return TraceRequest(teacher, student, text, Settings(*settings), dtype, device)
     except AklVizError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -110,7 +111,6 @@ def _text(chosen: str) -> str:
         "Text to score",
         key="tokens.text",
         height=160,
-        max_chars=permalink.MAX_TEXT,
         on_change=_make_own,
         persist_state="session",
         help=f"Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
@@ -118,6 +118,15 @@ def _text(chosen: str) -> str:
     )
     permalink.publish_text(typed if chosen == permalink.OWN_TEXT else None)
     return typed or ""
+
+
+def _check_length(text: str) -> None:
+    """Refuse a text over the limit; that of the box itself would drop what is pasted beyond it without a word."""
+    if len(text) > permalink.MAX_TEXT:
+        raise InvalidInput(
+            f"The text has more than the {permalink.MAX_TEXT:,} characters that are scored here: shorten it, or score "
+            "a file of it with akl-viz inspect."
+        )
 
 
 def _make_own() -> None:

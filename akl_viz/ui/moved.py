@@ -51,6 +51,11 @@ def enter(page: str) -> None:
         st.session_state[_ADDRESS] = _Address()
 
 
+def entered() -> bool:
+    """Whether this run of the script comes from another page."""
+    return bool(st.session_state.get(_ENTERED, False))
+
+
 def given_of(names: Collection[str]) -> dict[str, str]:
     """The parameters of these names in the address."""
     return {name: text for name, text in _present().items() if name in names}

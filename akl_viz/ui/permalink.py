@@ -15,15 +15,20 @@ import streamlit as st
 
 from akl_viz.metrics import METRICS
 from akl_viz.records import TokenTrace
+from akl_viz.ui import followed
 from akl_viz.ui.components.payload import MAX_PINS
 from akl_viz.ui.view import BARS, SCALES, View
 
 MAX_LINK = 6_000
 """Longest packed text in an address: servers and proxies refuse longer request lines."""
 MAX_TEXT = 60_000
-"""Characters the text box takes: a trace of them still fits one message to the browser."""
+"""Most characters that are scored: a trace of them still fits one message to the browser."""
+_MOST_BYTES = 4 * (MAX_TEXT + 1)
+"""So many bytes of an address are unpacked: a text of which there are more is over the limit, whatever its letters."""
 NO_PINS = "none"
 """Stands for a view without pins: an empty parameter would be dropped from the address."""
+_PAGE = "tokens"
+"""Whose parameters of the address they are."""
 PASSAGE = "tokens.passage"
 """Session key of the chosen passage."""
 OWN_TEXT = "own"
@@ -37,16 +42,21 @@ def pack_text(text: str) -> str | None:
 
 
 def unpack_text(packed: str) -> str | None:
-    """The text of an address; None where it is not one that `pack_text` made."""
+    """The text of an address; None where it is not one that `pack_text` made.
+
+    Of a text far over MAX_TEXT only the beginning is unpacked, which is over MAX_TEXT too: whoever takes texts up to
+    that length can say so.
+    """
     try:
         data = base64.b64decode(packed + "=" * (-len(packed) % 4), altchars=b"-_", validate=True)
         # A few bytes can stand for gigabytes: never inflate more than a text may have.
         inflater = zlib.decompressobj()
-        text = inflater.decompress(data, 4 * MAX_TEXT).decode("utf-8")
+        unpacked = inflater.decompress(data, _MOST_BYTES)
+        text = unpacked.decode("utf-8", "ignore" if inflater.unconsumed_tail else "strict")
     except (binascii.Error, zlib.error, ValueError):
         return None
     cut = not inflater.eof and not inflater.unconsumed_tail
-    return None if cut else text[:MAX_TEXT]
+    return None if cut else text
 
 
 def restore_passage(options: list[str], default: str) -> None:
@@ -55,8 +65,8 @@ def restore_passage(options: list[str], default: str) -> None:
     A person's own text that the address lacks is replaced by the default passage, and a message says so.
     """
     st.session_state.setdefault(PASSAGE, default)
-    wanted = st.query_params.get("passage")
-    if wanted not in options or wanted == st.session_state.get("tokens.link_passage"):
+    wanted = followed.take(_PAGE, "passage", "text")
+    if wanted not in options:
         return
     if wanted == OWN_TEXT and not unpack_text(st.query_params.get("text", "")):
         st.warning(
@@ -70,28 +80,22 @@ def restore_passage(options: list[str], default: str) -> None:
 
 def publish_passage(chosen: str, default: str) -> None:
     """Put the chosen passage into the address, unless it is the default."""
-    named = chosen if chosen != default else None
-    st.session_state["tokens.link_passage"] = named
-    set_parameter("passage", named)
+    followed.write(_PAGE, "passage", chosen if chosen != default else None)
 
 
 def restore_text() -> None:
     """Put the text of the address into the text box, once per address."""
-    packed = st.query_params.get("text")
-    if packed is None or packed == st.session_state.get("tokens.link_text"):
-        return
-    text = unpack_text(packed)
+    packed = followed.take(_PAGE, "text")
+    text = unpack_text(packed) if packed is not None else None
     if text is not None:
         st.session_state["tokens.text"] = text
-    st.session_state["tokens.link_text"] = packed
 
 
 def publish_text(text: str | None) -> None:
     """Put a typed text into the address; take it out where there is none or it is too long."""
     packed = pack_text(text) if text else None
-    st.session_state["tokens.link_text"] = packed
     st.session_state["tokens.link_too_long"] = bool(text) and packed is None
-    set_parameter("text", packed)
+    followed.write(_PAGE, "text", packed)
 
 
 def parse_view(query: Mapping[str, str]) -> View:
@@ -148,13 +152,4 @@ def publish_view(view: View) -> None:
     """Put the view into the address; parts at their default are left out."""
     st.session_state["tokens.view"] = view
     for name, value in format_view(view).items():
-        set_parameter(name, value)
-
-
-def set_parameter(name: str, value: str | None) -> None:
-    """Change one parameter only where it differs: each change is a message to the browser."""
-    if value is None:
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != value:
-        st.query_params[name] = value
+        followed.set_parameter(name, value)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from akl_viz.ui import catalog, shell
-from akl_viz.ui.race import live, saved, setup, start
+from akl_viz.ui.race import links, live, saved, setup, start
 
 row = catalog.page("distill/race")
 shell.lead(row)
@@ -18,7 +18,7 @@ name = saved.opened()
 # Figures
 run = live.show(name) if name is not None else live.show_stored()
 if run is not None:
-    saved.inspect_links(run)
+    links.inspect_links(run)
 saved.listing(name)
 if config is not None:
     start.show_command(config)

@@ -132,51 +132,100 @@ def test_a_mistake_leaves_no_folder_behind(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_stop_during_a_measurement_is_made_good_by_resuming(tmp_path, monkeypatch):
+def _told_while_measuring(monkeypatch, folder, when, tell):
+    """Run, and tell the control something while the measurement is made after which `when` says so of the steps."""
     from akl_viz.distill.probes import Probe
 
-    control, measured = Control(), []
-    measure = Probe.measure
+    control, measure, reached = Control(), Probe.measure, []
 
-    def stopped(self, student, **options):
-        measured.append(1)
-        if len(measured) == 4:
-            control.stop()
+    def interrupted(self, student, **options):
+        if when(reached):
+            tell(control)
         return measure(self, student, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Probe, "measure", stopped)
-        run(toy(), tmp_path / "run", control=control)
-    assert len(open_run(tmp_path / "run").history()) == 4
-    run(None, tmp_path / "run", resume=True)
-    run(toy(), tmp_path / "whole")
-    assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
-
-
-def test_stop_during_the_last_measurement_leaves_a_run_that_can_be_completed(tmp_path, monkeypatch):
-    from akl_viz.distill.probes import Probe
-
-    control, measure = Control(), Probe.measure
-    reached = []
-
-    def stopped(self, student, **options):
-        if reached and reached[-1] == TOY.steps - 1:
-            control.stop()
-        return measure(self, student, **options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Probe, "measure", stopped)
-        for record in distill(toy(), tmp_path / "run", control=control):
+        patch.setattr(Probe, "measure", interrupted)
+        for record in distill(toy(), folder, control=control):
             reached.append(record.step)
-    found = open_run(tmp_path / "run")
-    assert (found.status, set(found.done.values())) == ("stopped", {TOY.steps})
-    assert max(found.measured.values()) < TOY.steps
-    assert found.resumable
+    return open_run(folder)
+
+
+@pytest.mark.parametrize("last", [1, TOY.steps - 1])
+def test_a_measurement_that_was_cancelled_is_made_good_by_resuming(last, tmp_path, monkeypatch):
+    found = _told_while_measuring(
+        monkeypatch, tmp_path / "run", lambda reached: reached[-2:] == [last, last], Control.cancel
+    )
+    assert (found.status, found.resumable) == ("stopped", True)
+    assert max(found.measured.values()) <= last
     run(None, tmp_path / "run", resume=True)
     run(toy(), tmp_path / "whole")
     assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
     found = open_run(tmp_path / "run")
     assert (found.status, found.resumable) == ("finished", False)
+
+
+def test_stop_during_a_measurement_saves_the_weights_and_measures_every_loss(tmp_path, monkeypatch):
+    found = _told_while_measuring(
+        monkeypatch, tmp_path / "run", lambda reached: reached[-2:] == [2, 1] or reached[-2:] == [1, 1], Control.stop
+    )
+    assert (found.status, found.measured, found.done) == ("stopped", *[dict.fromkeys(TOY.losses, 2)] * 2)
+    assert [list(found.checkpoints(loss)) for loss in TOY.losses] == [[2], [2]]
+    run(None, tmp_path / "run", resume=True)
+    run(toy(), tmp_path / "whole")
+    assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
+
+
+def test_stop_during_the_last_measurement_finishes_the_run(tmp_path, monkeypatch):
+    end = [TOY.steps - 1, TOY.steps - 1]
+    found = _told_while_measuring(monkeypatch, tmp_path / "run", lambda reached: reached[-2:] == end, Control.stop)
+    assert (found.status, found.resumable) == ("finished", False)
+    run(toy(), tmp_path / "whole")
+    assert numbers(tmp_path / "run").equals(numbers(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"source": "student", "prompt_tokens": 4}, {"dropout": True}])
+def test_a_stopped_run_ends_with_a_measurement_at_its_very_step_that_changes_nothing_after_it(changes, tmp_path):
+    """Step 4 is none of those that are measured anyway; a run that measures every step says what its row is."""
+    config, at = toy(checkpoint_every=0, **changes), 4
+    control, told = Control(), []
+    for record in distill(config, tmp_path / "run", control=control):
+        told.append(record)
+        if record.step == at:
+            control.stop()
+    found = open_run(tmp_path / "run")
+    assert (found.status, found.measured, found.done) == ("stopped", *[dict.fromkeys(TOY.losses, at)] * 2)
+    assert all(list(found.checkpoints(loss)) == [at] == list(found.probes(loss)[-1:]) for loss in TOY.losses)
+    assert [(one.loss, one.step) for one in told[-2:]] == [(loss, at) for loss in TOY.losses]
+    assert all(one.probe is not None and one.detail is not None for one in told[-2:])
+    everywhere = dataclasses.replace(config, probe=dataclasses.replace(PROBE, every=1))
+    run(everywhere, tmp_path / "everywhere")
+    measured = numbers(tmp_path / "everywhere").query("step == @at").reset_index(drop=True)
+    assert numbers(tmp_path / "run").query("step == @at").reset_index(drop=True).equals(measured)
+    run(None, tmp_path / "run", resume=True)
+    run(config, tmp_path / "whole")
+    resumed, whole = numbers(tmp_path / "run"), numbers(tmp_path / "whole")
+    assert list(resumed.columns) == list(whole.columns)
+    assert resumed.query("step != @at").reset_index(drop=True).equals(whole)
+    weights, alone = digests(tmp_path / "run"), digests(tmp_path / "whole")
+    assert {name: weights[name] for name in alone} == alone
+    assert set(open_run(tmp_path / "run").measured.values()) == {TOY.steps}
+
+
+def test_a_run_that_is_stopped_once_more_before_its_next_step_is_not_measured_again(tmp_path):
+    control = Control()
+    for record in distill(toy(), tmp_path / "run", control=control):
+        if record.step == 4:
+            control.stop()
+    before = numbers(tmp_path / "run")
+    control = Control()
+    assert list(distill(None, tmp_path / "run", resume=True, control=control, progress=_stopping(control))) == []
+    assert numbers(tmp_path / "run").equals(before)
+    assert open_run(tmp_path / "run").status == "stopped"
+
+
+def _stopping(control):
+    """Stops a run as soon as it is prepared."""
+    return lambda share, sentence: control.stop() if share == 1.0 else None
 
 
 def test_stop_after_the_last_measurement_finds_nothing_to_stop(tmp_path):

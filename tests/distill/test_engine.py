@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import shutil
 
 import pytest
 import torch
@@ -11,7 +12,8 @@ from akl_viz.distill import DistillConfig, OptimiserConfig, distill, open_run
 from akl_viz.distill.sequences import Order, Windows, collate
 from akl_viz.distill.toy_language import toy_checkpoint, toy_corpus, toy_text
 from akl_viz.divergences import DIVERGENCES, distillation_loss
-from akl_viz.errors import InvalidInput
+from akl_viz.errors import InvalidInput, VocabularyMismatch
+from tests.checkpoints import make_tokenizer
 from tests.distill.conftest import TOY, digests, numbers, run, toy
 
 SAME = {"rtol": 1e-5, "atol": 1e-7}
@@ -248,3 +250,22 @@ def test_lora_trains_an_adapter_alone(tmp_path, family_pair):
         digests(tmp_path / name)["checkpoints/akl/step-000005/adapter_model.safetensors"] for name in ("run", "whole")
     ]
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_token_that_only_the_student_has_must_not_be_in_the_text(tmp_path, family_pair, held):
+    teacher, student, text = family_pair
+    student = shutil.copytree(student, tmp_path / "student")
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<tool>"], special_tokens=True)
+    tokenizer.save_pretrained(student)
+    own = tmp_path / "own.txt"
+    own.write_text(text.read_text() + " <tool> a man" * held + " It is a truth." * 60)
+    config = toy(teacher=str(teacher), student=str(student), text=str(own), steps=1, losses=("akl",))
+    if held:
+        with pytest.raises(
+            VocabularyMismatch, match=r"The text holds '<tool>' \(id 320\), a token that only the student"
+        ):
+            run(config)
+    else:
+        assert math.isfinite(run(config)[-1].probe.forward_kl)

@@ -1,12 +1,13 @@
 """What a probe says is what its definition says, whoever shares the work, and prompts leave room for a sample."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from akl_viz.distill import ProbeConfig, distill, open_run
+from akl_viz.distill import Control, ProbeConfig, distill, open_run
 from akl_viz.distill.parallel import Processes
 from akl_viz.distill.probes import Probe
 from akl_viz.distill.sampling import Sampler, Vocabulary
@@ -14,6 +15,7 @@ from akl_viz.distill.sequences import TokenSequence
 from akl_viz.distill.toy_language import toy_checkpoint, toy_text, transitions
 from akl_viz.errors import InvalidInput
 from tests.distill.conftest import GPT2_CONTEXT, run, toy
+from tests.tolerances import SINGLE
 
 CONFIG = ProbeConfig(mu=0.6, watched=(3, 9), samples=2, sample_tokens=5)
 TEXT = toy_text(200)
@@ -169,6 +171,41 @@ def test_positions_beyond_the_sequence_are_refused_unless_nobody_chose_them(pair
         probe(pair, ProbeConfig(watched=(1000,)))
     assert probe(pair, ProbeConfig(watched=(1000, last))).positions == (last,)
     assert probe(pair, ProbeConfig()).positions
+
+
+def responses(pair, **watched) -> Probe:
+    """A probe whose first sequence counts from token 6 on, to token 17."""
+    return Probe(pair[0].model, SEQUENCES[1:], Vocabulary(pair[0].tokenizer, 64, 0), ProbeConfig(samples=0, **watched))
+
+
+def test_positions_are_watched_in_the_response_where_only_that_counts(pair):
+    nobodys = responses(pair).positions
+    assert (nobodys[0], nobodys[-1], len(nobodys)) == (6, 17, len(ProbeConfig().watched))
+    assert list(nobodys) == sorted(set(nobodys))
+    chosen = responses(pair, watched=(3, 7, 17, 40))
+    assert chosen.positions == (7, 17)
+    assert chosen.notes == ("Of the watched positions 3, 40 are left out: nothing is measured there.",)
+    rows = chosen.measure(pair[1].model)[1].watched
+    expected = np.log(distributions(pair[1], SEQUENCES[1])[[6, 16]])
+    np.testing.assert_allclose(rows, expected, **SINGLE)
+    with pytest.raises(InvalidInput, match=r"do not lie in the response .* choose some from 6 to 17"):
+        responses(pair, watched=(1, 5, 18))
+
+
+def test_a_run_that_goes_on_watches_where_it_began_to(tmp_path):
+    """Runs written earlier watched the prompt; rows of other places would not be those of the teacher's side."""
+    control = Control()
+    for record in distill(toy(), tmp_path / "run", control=control):
+        if record.step == 4:
+            control.stop()
+    config = json.loads((tmp_path / "run/run.json").read_text())
+    config["config"]["probe"]["watched"] = [5, 11, 17]
+    (tmp_path / "run/run.json").write_text(json.dumps(config))
+    run(None, tmp_path / "run", resume=True)
+    found = open_run(tmp_path / "run")
+    assert found.teacher_detail().positions.tolist() == [3, 9]
+    run(toy(), tmp_path / "whole")
+    assert (found.detail("akl", 8).watched == open_run(tmp_path / "whole").detail("akl", 8).watched).all()
 
 
 def test_a_sample_ends_where_the_models_do(pair):

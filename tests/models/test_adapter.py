@@ -9,8 +9,11 @@ from transformers import AutoModelForCausalLM
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models import Policy, encode, load_checkpoint, logit_blocks
+from akl_viz.models.fingerprint import stamp
 from akl_viz.models.quiet import quiet
+from tests.checkpoints import VOCABULARY, make_tokenizer
 
+SPARE = VOCABULARY + 10
 MERGE_ATOL = 1e-5
 """Adding the low-rank product to the weights first rounds differently in float32."""
 
@@ -137,3 +140,119 @@ def test_without_peft_the_sentence_names_it(adapter, monkeypatch):
         f"{adapter / 'adapter_config.json'} is a LoRA adapter, which needs the package peft: "
         "install it (pip install peft), or merge the adapter into its base."
     )
+
+
+def test_a_rank_beyond_the_stored_tensors_is_not_allocated(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", r=10**9)
+    assert "asks for the rank 1,000,000,000, but no tensor of adapter_model.safetensors has a side" in refusal(adapter)
+
+
+@pytest.fixture(params=["llama", "qwen2"])
+def spare(families, tmp_path, request):
+    """A base whose embeddings (untied, then tied) have more rows than its tokenizer has tokens."""
+    with quiet(offline=True):
+        model = AutoModelForCausalLM.from_pretrained(families / request.param)
+        model.resize_token_embeddings(SPARE)
+        model.save_pretrained(tmp_path / "spare")
+    make_tokenizer().save_pretrained(tmp_path / "spare")
+    return tmp_path / "spare"
+
+
+def saved(base, folder, *, added=0, **options):
+    """An adapter with random weights, saved with a tokenizer that has one token and a template of its own."""
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens(["<tool>"], special_tokens=True)
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    with quiet(offline=True):
+        model = AutoModelForCausalLM.from_pretrained(base)
+        if added:
+            model.resize_token_embeddings(SPARE + added, mean_resizing=False)
+        model = get_peft_model(
+            model, LoraConfig(r=2, task_type="CAUSAL_LM", **{"target_modules": ["q_proj"], **options})
+        )
+        generator = torch.Generator().manual_seed(5)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad or (added and parameter.shape[0] == SPARE + added):
+                    parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model.eval(), tokenizer
+
+
+FORMS = {
+    "plain": {},
+    "rows": {"trainable_token_indices": [5, 7]},
+    "saved": {"modules_to_save": ["embed_tokens", "lm_head"]},
+    "resized": {"added": 3},
+    "resized and saved": {"added": 3, "modules_to_save": ["embed_tokens", "lm_head"]},
+    "targets embeddings": {"target_modules": ["q_proj", "embed_tokens"]},
+    "dora": {"use_dora": True},
+    "rank-stabilised": {"use_rslora": True, "lora_alpha": 7},
+    "rank per module": {"rank_pattern": {"layers.0.self_attn.q_proj": 4}},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_an_adapter_is_the_model_that_was_saved_with_its_tokenizer(spare, tmp_path, form):
+    model, tokenizer = saved(spare, tmp_path / "own", **FORMS[form])
+    loaded = load_checkpoint(str(tmp_path / "own"))
+    assert loaded.info.vocab_size == SPARE + FORMS[form].get("added", 0)
+    assert loaded.tokenizer.chat_template == tokenizer.chat_template
+    ids = encode(loaded.tokenizer, "It is <tool> a truth", 64).ids
+    assert list(ids) == tokenizer("It is <tool> a truth")["input_ids"]
+    assert len(tokenizer) - 1 in ids
+    with torch.no_grad():
+        wanted = model(torch.tensor([ids])).logits
+        got = loaded.model(torch.tensor([ids])).logits
+    torch.testing.assert_close(got, wanted, atol=MERGE_ATOL, rtol=MERGE_ATOL)
+
+
+def test_an_adapter_without_a_tokenizer_has_that_of_its_base_and_its_own_template(adapter):
+    (adapter / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
+    tokenizer = load_checkpoint(str(adapter)).tokenizer
+    assert (tokenizer.chat_template, len(tokenizer)) == ("{{ messages }}", len(make_tokenizer()))
+
+
+def test_a_base_relative_to_the_working_directory_is_found_as_peft_finds_it(adapter, edit_json, monkeypatch):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path="base")
+    assert "The base model base that" in refusal(adapter)
+    monkeypatch.chdir(adapter.parent)
+    assert load_checkpoint("adapter").info.architecture == "LlamaForCausalLM + LoRA"
+    before = stamp(adapter)
+    edit_json(adapter.parent / "base" / "config.json", note="written anew")
+    assert stamp(adapter) != before
+
+
+def test_a_base_that_may_be_two_folders_is_not_guessed(adapter, edit_json, monkeypatch):
+    edit_json(adapter / "adapter_config.json", base_model_name_or_path="base")
+    shutil.copytree(adapter.parent / "base", adapter / "base")
+    monkeypatch.chdir(adapter.parent)
+    assert refusal(adapter) == (
+        f"The base base that {adapter / 'adapter_config.json'} names may be {adapter / 'base'} or "
+        f"{adapter.parent / 'base'}: set base_model_name_or_path to the full path of the right one."
+    )
+
+
+@pytest.mark.parametrize("file", ["config.json", "chat_template.jinja", "generation_config.json"])
+@pytest.mark.parametrize("folder", ["adapter", "base"])
+def test_a_link_out_of_the_roots_in_an_adapter_or_its_base_is_refused(adapter, tmp_path_factory, folder, file):
+    outside = tmp_path_factory.mktemp("outside") / file
+    outside.write_text("{}", encoding="utf-8")
+    link = adapter.parent / folder / file
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    said = refusal(adapter, policy=Policy(roots=(adapter.parent,)))
+    assert said.startswith(f"{link} lies outside the folders this app may read (")
+
+
+@pytest.mark.parametrize("pattern", [r"(.*)*x", r"([a-z._]+)+\d", r".*.*.*.*.*!", r"(\w{1,9}){1,99}-"])
+@pytest.mark.parametrize("key", ["target_modules", "exclude_modules", "rank_pattern"])
+def test_a_pattern_whose_search_may_never_end_is_not_searched(adapter, edit_json, key, pattern):
+    edit_json(adapter / "adapter_config.json", **{key: {pattern: 2} if key == "rank_pattern" else pattern})
+    assert "whose search may take forever: list the names of the layers instead." in refusal(adapter)
+
+
+def test_a_pattern_as_people_write_it_finds_its_layers(adapter, edit_json):
+    edit_json(adapter / "adapter_config.json", target_modules=r".*\.self_attn\.(q_proj|q_none)")
+    assert load_checkpoint(str(adapter)).info.architecture == "LlamaForCausalLM + LoRA"

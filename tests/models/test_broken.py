@@ -8,7 +8,7 @@ import torch
 from transformers import GPT2Model
 
 from akl_viz.errors import CheckpointUnavailable
-from akl_viz.models import Policy, load_checkpoint
+from akl_viz.models import load_checkpoint
 from tests.models.refusing import refusal
 
 LAST = "model.layers.1.mlp.up_proj.weight"
@@ -217,6 +217,13 @@ def test_custom_code_never_runs(llama, edit_json, file, monkeypatch):
     code = dict.fromkeys(("AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"), "modeling_evil.Evil")
     edit_json(llama / file, auto_map=code)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on standard input"))
+    built_in = load_checkpoint(str(llama))
+    assert built_in.info.architecture == "LlamaForCausalLM"
+    assert [("auto_map" in note) for note in built_in.notes] == ([True] if file == "config.json" else [])
+    if file == "config.json":
+        edit_json(llama / file, model_type="evil")
+    else:
+        (llama / "tokenizer.json").rename(llama / "vocab.json")
     assert refusal(llama) == (
         f"{llama / file} asks to run code that comes with the checkpoint (auto_map), which AKL Viz never does: "
         "use a version of the model that is built into transformers."
@@ -258,15 +265,6 @@ def test_more_memory_than_there_is(llama, monkeypatch):
         f"{llama} needs 59.7 kB for its weights in float32, but only 50 kB are free on cpu: "
         "choose a smaller dtype or model, or free some memory."
     )
-
-
-@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json"])
-def test_a_file_that_is_a_symlink_out_of_the_roots(llama, tmp_path_factory, file):
-    outside = tmp_path_factory.mktemp("outside") / file
-    (llama / file).rename(outside)
-    (llama / file).symlink_to(outside)
-    policy = Policy(roots=(llama.parent,))
-    assert refusal(llama, policy=policy).startswith(f"{llama / file} lies outside the folders this app may read (")
 
 
 def test_what_no_check_foresaw_is_one_sentence_and_keeps_its_cause(llama, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models import bundled_models, smollm2
+from akl_viz.models.reference import SMOLLM2_FILE, SMOLLM2_FOLDER
 
 
 def test_teacher_first_then_students_in_order_of_step(data):
@@ -36,6 +37,17 @@ def test_fields_are_those_of_the_command(data):
         "perplexity": 2.0,
         "revision": hashlib.sha256(weights.read_bytes()).hexdigest()[:12],
     }
+
+
+def test_smollm2_is_listed_last_where_it_is_installed(data):
+    before = bundled_models(data)
+    file = data / SMOLLM2_FOLDER / SMOLLM2_FILE
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"GGUF")
+    *others, last = bundled_models(data)
+    assert others == before
+    assert (last.reference, last.role, last.path) == ("bundled:smollm2", "extra", str(file))
+    assert last.revision == hashlib.sha256(b"GGUF").hexdigest()[:12]
 
 
 def test_no_catalog(tmp_path):

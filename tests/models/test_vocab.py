@@ -6,8 +6,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from akl_viz.analysis.trace import token_trace
 from akl_viz.errors import VocabularyMismatch
-from akl_viz.models import load_checkpoint, match_vocabularies
+from akl_viz.models import ModelPool, load_checkpoint, match_vocabularies
 from akl_viz.records import SharedVocabulary
 from tests.checkpoints import make_tokenizer
 
@@ -83,17 +84,47 @@ def test_swapped_tokens_are_named(teacher, llama):
     )
 
 
-def test_an_extra_token_is_named_and_escaped(teacher, llama):
-    def change(tokenizer):
-        tokenizer.add_tokens(["<\u202e\n>"])
-        return tokenizer
+def with_extra(folder, edit_json, *, token="<\u202e\n>", rows):
+    """A student whose tokenizer alone has one token more at its end."""
+    tokenizer = make_tokenizer()
+    tokenizer.add_tokens([token])
+    tokenizer.save_pretrained(folder)
+    return with_rows(folder, edit_json, rows)
 
-    student = with_tokenizer(llama, change)
-    extra = len(student.tokenizer.get_vocab()) - 1
-    assert refusal(teacher, student) == (
-        f"Teacher and student number their tokens differently (id {extra}: nothing against '<\\u202e\\n>'): "
-        "choose a student that was trained with the teacher's tokenizer."
-    )
+
+@pytest.mark.parametrize("rows", [320, 321, 330])
+def test_an_added_token_of_one_side_alone_is_cut(teacher, llama, edit_json, rows):
+    student = with_extra(llama, edit_json, rows=rows)
+    names = len(teacher.tokenizer)
+    assert student.tokenizer.convert_tokens_to_ids("<\u202e\n>") == names
+    wanted = SharedVocabulary(names, teacher_dropped_rows=320 - names, student_dropped_rows=rows - names)
+    assert match_vocabularies(teacher, student) == wanted
+    turned = SharedVocabulary(names, teacher_dropped_rows=rows - names, student_dropped_rows=320 - names)
+    assert match_vocabularies(student, teacher) == turned
+
+
+def test_a_text_with_a_token_of_one_side_alone_is_refused_and_the_token_escaped(teacher, llama, edit_json):
+    student = with_extra(llama, edit_json, rows=330)
+    assert token_trace(teacher, student, "It is a truth").shared.size == len(teacher.tokenizer)
+    for pair in ((teacher, student), (student, teacher)):
+        with pytest.raises(VocabularyMismatch) as caught:
+            token_trace(*pair, "It is <\u202e\n> a truth")
+        assert str(caught.value).startswith("The text holds '<\\u202e\\n>', a token that only one of teacher and")
+
+
+def test_a_token_of_one_side_alone_in_the_middle_is_refused(teacher, llama, edit_json):
+    path = llama / "tokenizer.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"<pad>"', '"<other>"'), encoding="utf-8")
+    edit_json(llama / "tokenizer_config.json", pad_token="<other>")
+    assert "(id 2: '<pad>' against '<other>')" in refusal(teacher, load_checkpoint(str(llama)))
+
+
+def test_the_pair_is_refused_before_any_weights_are_read(families, llama, monkeypatch):
+    make_tokenizer("zebra quartz jinx vow " * 9).save_pretrained(llama)
+    monkeypatch.setattr("akl_viz.models.loading.load_model", lambda *_: pytest.fail("weights were read"))
+    with pytest.raises(VocabularyMismatch):
+        ModelPool().pair(str(families / "llama"), str(llama))
 
 
 def test_another_vocabulary_names_three_and_counts_the_rest(teacher, llama):

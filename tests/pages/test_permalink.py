@@ -38,7 +38,15 @@ def test_a_cut_address_holds_no_text_rather_than_another(text, share):
 
 def test_a_small_address_cannot_inflate_to_a_huge_text():
     bomb = base64.urlsafe_b64encode(zlib.compress(b"a" * 50_000_000, 9)).decode()
-    assert len(unpack_text(bomb) or "") == MAX_TEXT
+    assert MAX_TEXT < len(unpack_text(bomb) or "") <= 4 * (MAX_TEXT + 1)
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "♞", "𝕬"])
+def test_a_text_over_the_limit_is_never_cut_to_one_within_it(letter):
+    for length in (MAX_TEXT, MAX_TEXT + 1, 10 * MAX_TEXT):
+        found = unpack_text(pack_text(letter * length))
+        assert found == letter * len(found)
+        assert len(found) == length or MAX_TEXT < len(found) < length
 
 
 @given(

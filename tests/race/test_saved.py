@@ -3,11 +3,9 @@
 import shutil
 from dataclasses import replace
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from akl_viz.distill import DataConfig, ProbeRow, RunStore
-from akl_viz.ui.race.live import STORED
 from akl_viz.ui.race.service import RaceService, service
 from tests.race.conftest import toy_config, wait_for
 
@@ -19,14 +17,14 @@ NOT_COMPARABLE = "their levels are not comparable"
 def _page():
     import streamlit as st
 
-    from akl_viz.ui.race import saved, setup
+    from akl_viz.ui.race import links, saved, setup
     from akl_viz.ui.race.service import service
 
     st.session_state["got"] = setup.configured()
     name = st.session_state["name"]
     if name in {run.folder.name for run in service().saved()}:
         run = service().run(name)
-        saved.inspect_links(run)
+        links.inspect_links(run)
         saved._actions(run, None)
 
 
@@ -66,19 +64,6 @@ def test_a_run_on_a_text_that_is_not_kept_asks_for_it(root):
     page.button(key="race.again").click().run()
     assert page.session_state["got"] is None
     assert "novel.txt" in page.error[0].value.replace("\\", "")
-
-
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (lambda root: started(root, "one", toy_config()), "the toy language has none"),
-        (lambda root: shutil.copytree(STORED, root / "one"), "holds no checkpoint"),
-        (lambda root: started(root, "one", losses=["mine"]), "holds no checkpoint"),
-    ],
-)
-def test_why_the_inspector_cannot_open_a_run_is_said(root, make, why):
-    make(root)
-    assert why in markdown(shown("one"))
 
 
 def test_another_programs_run_has_no_settings_to_use_again(root):

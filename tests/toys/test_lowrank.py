@@ -9,6 +9,7 @@ import pytest
 
 from akl_viz.errors import Cancelled, InvalidInput
 from akl_viz.toys import LOWRANK_FIELDS, LowRankConfig, LowRankResult, lowrank_config, run_lowrank, stored_lowrank
+from tests.tolerances import ORACLE
 
 RANKS = (2, 4, 8)
 LOCAL_MINIMA = 0.15
@@ -96,7 +97,8 @@ def test_measured_fields_agree_with_each_other():
     found = run_lowrank(SMALL)
     for loss in SMALL.losses:
         for rank in SMALL.ranks:
-            np.testing.assert_array_equal(found.value("loss_value", loss, rank), found.value(loss, loss, rank))
+            # One is the registry's value of the loss that was trained, the other the table's own.
+            np.testing.assert_allclose(found.value("loss_value", loss, rank), found.value(loss, loss, rank), **ORACLE)
             tv = found.value("tvd", loss, rank)
             assert ((tv > 0.0) & (tv < 1.0)).all()
             # Pinsker's inequality holds for every context, hence for root mean squares.

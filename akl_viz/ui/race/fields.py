@@ -128,7 +128,11 @@ GROUPS: dict[str, tuple[Field, ...]] = {
         Number("probe.every", "Steps between measurements", 0, None, 1, "0 for 0, 1, 2, 5, 10, 20, 40, 80, …"),
         Number("probe.mu", "μ, mass of the head", 0.0, 1.0, 0.05, "Between 0 and 1."),
         Choice("probe.boundary", "Boundary", BOUNDARIES, "Whether the token that crosses μ is left out or taken in."),
-        Line("probe.watched", "Watched positions", "In the first held-out sequence, separated by commas."),
+        Line(
+            "probe.watched",
+            "Watched positions",
+            "In the first held-out sequence, or in its response where only that is learnt; separated by commas.",
+        ),
         Number("probe.samples", "Samples", 0, 16, 1, "Where no prompts are given."),
         Number("probe.sample_tokens", "Tokens per sample", 1, 512, 1),
         Line("probe.prompts", "Prompts, one a line", "Empty: beginnings of held-out sequences.", several=True),
@@ -234,9 +238,9 @@ def _draw(field: Field) -> None:
         case Switch():
             st.checkbox(field.label, **common)
         case Line(several=True):
-            st.text_area(field.label, height=80, max_chars=4_000, **common)
+            st.text_area(field.label, height=80, **common)
         case Line():
-            st.text_input(field.label, max_chars=400, **common)
+            st.text_input(field.label, **common)
 
 
 def _draw_number(field: Number, common: dict[str, Any]) -> None:

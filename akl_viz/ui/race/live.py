@@ -197,7 +197,7 @@ def _sentence(race: Race) -> str:
     if race.state == "queued":
         return f"Waiting for {ahead} other run{'s' if ahead != 1 else ''}"
     if race.control.stopping:
-        return "Stopping after this step; a checkpoint is being written"
+        return "Stopping after this step, with a checkpoint and a measurement"
     if race.state == "preparing":
         return race.stage
     record = max(race.latest.values(), key=lambda one: one.step)

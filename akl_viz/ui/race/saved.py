@@ -1,4 +1,4 @@
-"""Runs on the disk: choose, compare, open in the inspector, delete."""
+"""Runs on the disk: choose, compare, delete."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from akl_viz.distill import Run
-from akl_viz.distill.config import TOY_TEXT
 from akl_viz.errors import AklVizError
 from akl_viz.paths import DATA
-from akl_viz.ui import catalog, permalink
+from akl_viz.ui import followed
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import setup, uploads
 from akl_viz.ui.race.service import service
-from akl_viz.ui.race.start import OPEN, open_run
+from akl_viz.ui.race.start import OPEN, PAGE, open_run
 
 STORED = DATA / "runs" / "forty-steps"
 STORED_TITLE = "A run to begin with"
@@ -26,8 +25,6 @@ _CHOSEN = "race.chosen"
 """Session key: the name of the run that is chosen in the list."""
 _ASKING = "race.asking"
 """Session key: whether the question before a deletion is open; every run of the page closes it."""
-_LINK = "race.link_run"
-"""Session key: the run that the address names."""
 
 
 def opened() -> str | None:
@@ -36,16 +33,14 @@ def opened() -> str | None:
     One that is gone stays the one to show, so that this can be said, but not in the address.
     """
     _answered()
-    asked = st.query_params.get("run")
-    if asked is not None and asked != st.session_state.get(_LINK):
+    asked = followed.take(PAGE, "run")
+    if asked is not None:
         st.session_state[OPEN] = asked
     going = service().active()
     name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
     st.session_state[OPEN] = name
     named = name if name is not None and service().known(name) else None
-    # The address first: where this run of the page ends in between, the next one must not take it for a new one.
-    permalink.set_parameter("run", named)
-    st.session_state[_LINK] = named
+    followed.write(PAGE, "run", named)
     return name
 
 
@@ -71,10 +66,15 @@ def _title(run: Run) -> str:
 
 def _comparable(runs: list[Run]) -> bool:
     """Whether all learnt from one teacher on one text, as far as they say: another program's run says neither."""
-    learnt = {
-        (run.config.teacher, str(run.meta.get("text_digest", run.config.data.text))) for run in runs if run.config
-    }
+    learnt = {(_weights_of(run), str(run.meta.get("text_digest", run.config.data.text))) for run in runs if run.config}
     return len(learnt) <= 1
+
+
+def _weights_of(run: Run) -> str:
+    """What tells two teachers apart: the fingerprint of the weights, or the name where a run has recorded none."""
+    told = run.meta.get("teacher")
+    recorded = str(told.get("revision") or "") if isinstance(told, dict) else ""
+    return recorded or (run.config.teacher if run.config is not None else "")
 
 
 def listing(shown: str | None) -> None:
@@ -165,43 +165,6 @@ def _confirm(name: str, size: int) -> None:
         if st.session_state.get(OPEN) == name:
             open_run(None)
         st.rerun()
-
-
-def inspect_links(run: Run) -> None:
-    """From the run's checkpoints to the token inspector: against the teacher, or one student against another."""
-    saved = {
-        f"{loss}, step {step}": str(folder) for loss in run.losses for step, folder in run.checkpoints(loss).items()
-    }
-    missing = _why_not(run, bool(saved))
-    if missing:
-        st.markdown(f":small[{missing}]")
-        return
-    teacher = run.teacher_reference
-    st.markdown("**Look closer** at a trained student, token by token")
-    left, right, link = st.columns([1.3, 1.3, 1], vertical_alignment="bottom")
-    sides = {f"teacher ({teacher})": teacher} | saved
-    against = left.selectbox("Against", list(sides), key="race.against")
-    student = right.selectbox("Student", list(saved), index=len(saved) - 1, key="race.student_checkpoint")
-    link.page_link(
-        catalog.streamlit_page(catalog.page("inspect/tokens")),
-        label="Open in the token inspector",
-        icon=":material/segment:",
-        query_params={"teacher": sides[against], "student": saved[student]},
-    )
-
-
-def _why_not(run: Run, saved: bool) -> str:
-    """Why the token inspector cannot open a run; empty where it can."""
-    if run.config is not None and run.config.data.text == TOY_TEXT:
-        return (
-            "The token inspector compares models on a text, and the toy language has none: its tokens are numbers. "
-            "Race on Austen's novels or on a file of yours to look closer at a student."
-        )
-    if not saved:
-        return "This run holds no checkpoint, so there is no student of it to open in the token inspector."
-    if not run.teacher_reference:
-        return "The token inspector needs a teacher, and this run does not say which one it had."
-    return ""
 
 
 def _text_of(run: Run) -> str:

@@ -13,13 +13,16 @@ from akl_viz.distill import DistillConfig, Run
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
 from akl_viz.distill.content import read_text
 from akl_viz.distill.files import read_examples
+from akl_viz.distill.places import absolute, found_reference
 from akl_viz.errors import AklVizError, InvalidInput
-from akl_viz.ui import permalink
+from akl_viz.models.reference import Policy
+from akl_viz.ui import followed, permalink
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import losses, uploads
 from akl_viz.ui.race.fields import DEVICE, PREFIX, TEXT_KIND, by_label, draw_fields, draw_main
 from akl_viz.ui.race.service import service
 from akl_viz.ui.race.settings import flat, nested
+from akl_viz.ui.race.start import PAGE
 
 UPLOAD = "upload"
 TEXT_KINDS = {BUNDLED_TEXT: "Austen's novels", TOY_TEXT: "Toy language", UPLOAD: "Own file"}
@@ -27,7 +30,6 @@ _FILE = PREFIX + "text_file"
 """Session key: the path of the kept upload in use."""
 _TAKEN = PREFIX + "text_taken"
 """Session key: which content of the upload box was taken; a link or a run may have put another file in its place."""
-_LINK = PREFIX + "link"
 _WANTED = PREFIX + "wanted"
 """Session key: settings that a button asked for."""
 
@@ -53,7 +55,11 @@ def configured() -> DistillConfig | None:
 
 def use_again(run: Run) -> None:
     """Ask for the settings of a run at the next run of the page."""
-    st.session_state[_WANTED] = run.config
+    if run.config is not None:
+        teacher, student = (
+            found_reference(getattr(run.config, role), run.meta, role, run.folder) for role in ("teacher", "student")
+        )
+        st.session_state[_WANTED] = replace(run.config, teacher=teacher, student=student)
 
 
 def _collected(text: str) -> dict[str, Any]:
@@ -75,14 +81,13 @@ def _check(config: DistillConfig) -> None:
 
 def _restore() -> None:
     """Fill the widgets from a button or, once, from the address; with the defaults on the first visit."""
-    packed = st.query_params.get("config")
+    packed = followed.take(PAGE, "config", "run")
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
         _fill(wanted)
-    elif packed is not None and packed != st.session_state.get(_LINK):
+    elif packed is not None:
         try:
             _fill(_from_link(packed))
-            st.session_state[_LINK] = packed
         except InvalidInput as error:
             st.warning(
                 f"The settings in this address cannot be used, so below are others. {plain(by_label(str(error)))}",
@@ -120,13 +125,16 @@ def _from_link(packed: str) -> DistillConfig:
 
 
 def _publish(config: DistillConfig) -> None:
-    """Put the configuration into the address, unless it is the default; of an own text only the file's name."""
-    text = config.data.text
+    """Put the configuration into the address, unless it is the default; of an own text only the file's name.
+
+    A local model is named from the root on: a link is opened anywhere.
+    """
+    shared = absolute(config, Policy.for_app())
+    text = shared.data.text
     named = text if text in (BUNDLED_TEXT, TOY_TEXT) else Path(text).name
-    shared = replace(config, data=replace(config.data, text=named))
+    shared = replace(shared, data=replace(shared.data, text=named))
     packed = permalink.pack_text(json.dumps(shared.to_json())) if config != DistillConfig() else None
-    st.session_state[_LINK] = packed
-    permalink.set_parameter("config", packed)
+    followed.write(PAGE, "config", packed)
     if packed is None and config != DistillConfig():
         st.markdown(":small[The prompts are too long for the address: a link to this page leaves the settings out.]")
 

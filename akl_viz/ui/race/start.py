@@ -11,13 +11,16 @@ from akl_viz.distill import DistillConfig
 from akl_viz.distill.duration import duration
 from akl_viz.distill.estimate import Estimate, Sizes, estimate, machine_flops
 from akl_viz.distill.options import command_of
+from akl_viz.distill.places import absolute
 from akl_viz.errors import AklVizError
+from akl_viz.models.files import read_json
 from akl_viz.models.locate import locate
 from akl_viz.models.reference import Policy, parse_reference
-from akl_viz.models.source import read_json
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.service import Race, service
 
+PAGE = "race"
+"""Whose parameters of the address they are."""
 OPEN = "race.open"
 """Session key of the run that is shown."""
 _PRESS = "race.press"
@@ -76,7 +79,7 @@ def start_row(config: DistillConfig | None) -> None:
 def show_command(config: DistillConfig) -> None:
     """The command of this run."""
     with st.expander("Show the command"):
-        st.code(command_of(config, "RUN"), language="bash", wrap_lines=True)
+        st.code(command_of(absolute(config, Policy.for_app()), "RUN"), language="bash", wrap_lines=True)
         st.caption(
             "Both start the same engine. The same seed gives the same numbers, up to the last digits: this page leaves "
             "one core to itself."

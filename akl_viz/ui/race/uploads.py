@@ -15,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from akl_viz.distill.atomic import make_folder, write_bytes
+from akl_viz.distill.places import UPLOADS
 from akl_viz.errors import InvalidInput
 from akl_viz.paths import runs_root
 
@@ -31,7 +32,7 @@ _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_LONGEST_STEM}}}-[0-9a-f]{{16}}\.(?:{'|'
 
 def uploads() -> Path:
     """Where uploaded texts are kept."""
-    return runs_root().absolute() / ".uploads"
+    return runs_root() / UPLOADS
 
 
 def store(name: str, data: bytes, used: Collection[str]) -> Path:

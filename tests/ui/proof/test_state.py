@@ -21,6 +21,7 @@ from akl_viz.ui.proof.state import (
     to_address,
     unusable,
 )
+from tests.tolerances import OTHER_KERNELS
 
 CHOSEN = State(0.25, (0.2, 0.7, 0.1), (0.5, 0.25, 0.25), "adam", "akl", 33, 3, "three", 4)
 SAME, DRAWN = 1e-10, 1e-4
@@ -114,4 +115,5 @@ def test_the_plateau_command_gives_the_steps_of_the_page(printed, optimiser):
     assert {run["loss"]: run["steps"] for run in document["runs"]} == {
         loss: steps[CHOSEN.depth - 1] for loss, steps in part["reached"].items()
     }
-    assert document["level"] == part["level"]
+    # The page's is stored, perhaps by another processor.
+    assert document["level"] == pytest.approx(part["level"], rel=OTHER_KERNELS["rtol"])
