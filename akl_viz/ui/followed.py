@@ -11,7 +11,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from akl_viz.ui import moved
 
@@ -53,7 +52,7 @@ def take(page: str, name: str, *others: str) -> str | None:
         others: those the page takes later: noted now, since a run of the page may end before it comes to them.
     """
     for each in (name, *others):
-        _parameter(page, each).note(st.query_params.get(each), _came())
+        _parameter(page, each).note(st.query_params.get(each), moved.entered() or moved.came())
     parameter = _parameter(page, name)
     waiting, parameter.waiting = parameter.waiting, None
     return waiting
@@ -64,12 +63,6 @@ def write(page: str, name: str, value: str | None) -> None:
     # First what is remembered: where this run of the page ends in between, the next one takes it for no new address.
     _parameter(page, name).set(value)
     set_parameter(name, value)
-
-
-def _came() -> bool:
-    """Whether the browser went to its address, by Back, by Forward, or from another page."""
-    context = get_script_run_ctx()
-    return moved.entered() or bool(getattr(context, "is_history_navigation", False))
 
 
 def _parameter(page: str, name: str) -> _Parameter:

@@ -88,11 +88,6 @@ def came() -> bool:
     return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
-def entered() -> bool:
-    """Whether this run of the script comes from another page."""
-    return bool(st.session_state.get(_ENTERED, False))
-
-
 def given_of(names: Collection[str]) -> dict[str, str]:
     """The parameters of these names in the address."""
     return {name: text for name, text in _address().now.items() if name in names}

@@ -13,10 +13,7 @@ def _page():
     if st.session_state.get("by_back"):
         from unittest.mock import patch
 
-        class Came:
-            is_history_navigation = True
-
-        with patch.object(followed, "get_script_run_ctx", lambda: Came):
+        with patch.object(moved, "came", lambda: True):
             went = followed.take("here", "run", "config")
     else:
         went = followed.take("here", "run", "config")
