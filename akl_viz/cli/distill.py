@@ -11,13 +11,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.command import Command, print_line
 from akl_viz.cli.parser import path_of
-from akl_viz.distill.config import DistillConfig
+from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
+from akl_viz.distill.content import check_file
 from akl_viz.distill.control import Control
 from akl_viz.distill.duration import duration
 from akl_viz.distill.launched import is_main, launched
@@ -119,7 +120,12 @@ def _config(arguments: argparse.Namespace) -> DistillConfig | None:
     if missing:
         flag = next(option.flag for option in OPTIONS if option.field == missing[0])
         raise InvalidInput(f"The run needs {flag}: give it, or --resume for a run that was begun.")
-    return changed(DistillConfig(), given)
+    config = changed(DistillConfig(), given)
+    if config.data.text not in (BUNDLED_TEXT, TOY_TEXT):
+        # Before the heavy libraries: a text that nobody can read is told at once.
+        with suppress(RuntimeError):
+            check_file(Path(config.data.text).expanduser())
+    return config
 
 
 @contextmanager

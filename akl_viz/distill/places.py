@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
+from akl_viz.distill.content import check_file
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models.reference import Policy, is_folder, is_hub_id, parse_reference
 
@@ -97,8 +98,13 @@ def text_digest(text: str) -> str:
     if text in _BUILT_IN:
         return text
     try:
-        with Path(text).expanduser().open("rb") as file:
+        path = Path(text).expanduser()
+        # A device has no end, and a pipe may have no beginning.
+        check_file(path)
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except InvalidInput:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         # A null character is a ValueError, the home folder of nobody a RuntimeError.
         raise InvalidInput(f"{text} cannot be read: check the path of the text.") from error

@@ -217,3 +217,12 @@ def test_two_processes_give_what_one_gives(run, tmp_path):
     numbers = ["step", "tokens", "train_loss", "forward_kl", "reverse_kl", "head_gap", "tail_gap", "perplexity"]
     one, two = (open_run(tmp_path / name).history()[numbers] for name in ("one", "two"))
     assert ((one - two).abs().max() <= 1e-5 * one.abs().max()).all()
+
+
+@pytest.mark.parametrize("name", ["pipe.txt", "zero.jsonl", "zero"])
+def test_a_device_or_a_pipe_as_the_text_is_refused_unopened(run, tmp_path, name):
+    os.mkfifo(tmp_path / "pipe.txt")
+    for zero in ("zero", "zero.jsonl"):
+        (tmp_path / zero).symlink_to("/dev/zero")
+    options = [*without(TOY, ["--text"]), "--loss", "akl", "--text", tmp_path / name, "--out", tmp_path / "run"]
+    assert "is a device or a pipe, not a file" in one_line(run("distill", *options))
