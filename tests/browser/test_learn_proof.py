@@ -202,7 +202,9 @@ def test_playing_moves_the_students_and_pausing_stops_them(app, open_page):
     page = opened(open_page, app, motion=True)
     start = shown(page, "forward_kl.tvd")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(600)
+    gap = page.locator("[data-field='forward_kl.tvd']")
+    first = gap.get_attribute("data-value")
+    page.locator(f"[data-field='forward_kl.tvd']:not([data-value='{first}'])").wait_for(timeout=PATIENCE_MS)
     page.get_by_role("button", name="Pause").click()
     assert shown(page, "forward_kl.tvd") < start
     kept = page.get_by_role("slider", name="Step").input_value()

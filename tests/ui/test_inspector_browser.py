@@ -120,8 +120,7 @@ def test_copying_the_strip_gives_the_text_back(open_page, harness):
         }"""
     )
     page.keyboard.press("Control+c")
-    page.wait_for_timeout(200)
-    assert page.evaluate("() => navigator.clipboard.readText()") == PASSAGE
+    page.wait_for_function("(text) => navigator.clipboard.readText().then((now) => now === text)", arg=PASSAGE)
 
 
 def test_text_that_looks_like_html_stays_text(open_page, alone, trace):

@@ -5,6 +5,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from akl_viz.metrics import METRICS
+from tests.browser_fixtures import SETTLE_MS
 from tests.ui.driving import opened, token
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -52,7 +53,8 @@ def test_the_page_never_scrolls_sideways(open_page, harness):
     for width in (360, 800, 1400):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function("width => document.documentElement.clientWidth === width", arg=width)
-        page.wait_for_timeout(200)
+        # What the new width asks for is drawn a frame later, or many on a busy machine.
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=SETTLE_MS)
         for choice in ("terms", "probability", "log"):
             page.locator(f".slot [data-choice='{choice}']").click()
             inside = page.locator(".akl").evaluate("root => [root.scrollWidth, root.clientWidth]")
