@@ -160,11 +160,12 @@ def test_a_mistake_is_a_sentence_and_loses_nothing(app, open_page, field, typed)
 def test_the_seed_of_the_animation_stays_among_the_seeds(app, open_page):
     page = opened(open_page, app, SMALL + "&seed=4")
     page.get_by_text("Start, steps, seeds, head and tail").click()
-    for name, value, seed in (("First seed", "10", "10"), ("Seeds", "2", "10")):
+    # Each answer is waited for by what it alone says: a box is drawn anew when its bounds change.
+    for name, value, said in (("First seed", "10", "seed 10, one of"), ("Seeds", "2", "seed 10, one of 2")):
         box = page.get_by_role("spinbutton", name=name, exact=True)
         box.fill(value)
         box.press("Enter")
-        page.get_by_text(f"seed {seed}, one of").wait_for(timeout=PATIENCE_MS)
+        page.get_by_text(said, exact=name == "Seeds").wait_for(timeout=PATIENCE_MS)
         finished(page)
     drawn = page.get_by_role("spinbutton", name="Seed of the animation")
     assert drawn.input_value() == "10"
