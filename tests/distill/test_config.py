@@ -34,7 +34,10 @@ def test_json_gives_the_configuration_back(config):
 
 
 @pytest.mark.parametrize("config", [DistillConfig(), OTHER], ids=["defaults", "other"])
-def test_the_shown_command_runs_the_configuration(config):
+def test_the_shown_command_runs_the_configuration(config, tmp_path, monkeypatch):
+    # A text that is not there is refused before anything else.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.jsonl").write_text('{"prompt": "a", "response": "b"}\n', encoding="utf-8")
     words = shlex.split(command_of(config, "out"))
     assert words[:2] == ["akl-viz", "distill"]
     parser = argparse.ArgumentParser()
