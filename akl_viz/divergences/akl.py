@@ -36,9 +36,7 @@ def weights_of(
         head, tail = gaps_of(pair, mu, boundary, gap)
         total = head + tail
         equal = total == 0.0
-        half = torch.full_like(total, 0.5)
-        safe = torch.where(equal, torch.ones_like(total), total)
-        return torch.where(equal, half, head / safe), torch.where(equal, half, tail / safe)
+        return torch.where(equal, 0.5, head / total), torch.where(equal, 0.5, tail / total)
 
     return pair.once(("weights", mu, boundary, gap), compute)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from akl_viz.divergences.pair import Pair
@@ -153,8 +154,10 @@ class Divergence:
         value, gradient = self.values_and_gradients(pair, **self.checked(params))
         if pair.full_support:
             return value, gradient
-        # Beyond the range of the dtype there is no finite direction, as where the value is infinite by definition.
-        beyond = value.isinf() & ~gradient.isfinite().all(-1)
+        # Beyond the range of the dtype there is no finite direction, as where the value is infinite by definition. The
+        # root of the range leaves room for what the gradient is multiplied with, 1 / temperature among it.
+        most = torch.finfo(gradient.dtype).max ** 0.5
+        beyond = value.isinf() & ~(gradient.abs() < most).all(-1)
         return value, gradient.masked_fill(beyond.unsqueeze(-1), 0.0) if bool(beyond.any()) else gradient
 
     def _check_target(self, pair: Pair) -> None:

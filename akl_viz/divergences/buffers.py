@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+ROOM_FOR_GRADIENT = "gradient"
+"""Name of the tensor for a gradient that no pair keeps: a loss lends the place where it is to stand in the end."""
 _MOST_KEPT = 1 << 25
 """Bytes that may stay allocated between two losses: a dozen blocks of 1.5 MiB, and not the rows of a giant."""
 
@@ -22,14 +24,26 @@ class Buffers:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, torch.dtype, torch.device], Tensor] = {}
+        self._last: dict[str, Tensor] = {}
+        """What is handed out again where it fits: most blocks are of one size."""
 
     def take(self, name: str, shape: torch.Size, dtype: torch.dtype, device: torch.device) -> Tensor:
         """An uninitialised contiguous tensor of that name."""
+        last = self._last.get(name)
+        if last is not None and last.shape == shape and last.dtype == dtype and last.device == device:
+            return last
         key, count = (name, dtype, device), shape.numel()
         flat = self._kept.get(key)
         if flat is None or flat.numel() < count:
             flat = self._kept[key] = torch.empty(count, dtype=dtype, device=device)
-        return flat[:count].view(shape)
+        self._last[name] = flat[:count].view(shape)
+        return self._last[name]
+
+    def lend(self, name: str, tensor: Tensor | None) -> None:
+        """Hand out the caller's own tensor under that name if one like it is asked for; None for one of ours again."""
+        self._last.pop(name, None)
+        if tensor is not None:
+            self._last[name] = tensor
 
     @property
     def size(self) -> int:
@@ -51,5 +65,6 @@ def borrowed_buffers() -> Iterator[Buffers]:
     except IndexError:
         buffers = Buffers()
     yield buffers
+    buffers.lend(ROOM_FOR_GRADIENT, None)
     if not _idle and 0 < buffers.size <= _MOST_KEPT:
         _idle.append(buffers)

@@ -40,7 +40,7 @@ def check_shapes(teacher: Tensor, student: Tensor) -> None:
 
 
 def check_rows(maximum: Tensor, side: str, name: Callable[[int], str]) -> None:
-    """Refuse NaN, +inf and rows that are -inf throughout, which is all visible in the (...) row maxima."""
+    """Refuse NaN, +inf and rows that are -inf throughout, which is all visible in the rows' maxima."""
     # One sum tells: it is finite unless an entry is not, or entries near the end of the range add up beyond it.
     if math.isfinite(float(maximum.sum())) or bool(maximum.isfinite().all()):
         return

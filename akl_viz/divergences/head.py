@@ -64,9 +64,9 @@ class Head:
         rows = values.view(-1, values.shape[-1])
         if len(self.wide) == len(rows):
             return head, rows.addcmul_(rows, self.members, value=-1.0).sum(-1).view(self.size.shape)
-        many = self._wide(rows)
+        many = self._wide(rows) if len(self.wide) else None
         tail = rows.scatter_(-1, self.ids, 0.0).sum(-1)
-        if len(self.wide):
+        if many is not None:
             tail.index_copy_(0, self.wide, many.addcmul_(many, self.members, value=-1.0).sum(-1))
         return head, tail.view(self.size.shape)
 
@@ -95,6 +95,8 @@ def find_head(
     rule = Rule(float(MU.check(mu)), BOUNDARY.check(boundary) == "reach")
     rows = probabilities.reshape(-1, probabilities.shape[-1])
     ids, size, wide = short_heads(rows, rule)
+    if len(wide) == 0:
+        return Head(ids, size.view(probabilities.shape[:-1]), wide, rows[:0])
     many = rows if len(wide) == len(rows) else rows.index_select(0, wide)
     found, sizes = wide_heads(many, rule, first_rows(members, many), first_rows(scratch, many))
     return Head(ids, size.index_copy(0, wide, sizes).view(probabilities.shape[:-1]), wide, found)

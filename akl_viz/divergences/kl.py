@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from akl_viz.divergences.base import Divergence, Param
+from akl_viz.divergences.buffers import ROOM_FOR_GRADIENT
 from akl_viz.divergences.near import settled
 from akl_viz.divergences.pair import Pair
 
@@ -43,7 +46,16 @@ def reverse_value(pair: Pair) -> Tensor:
 
 def _reverse_sum(pair: Pair) -> Tensor:
     """(...) sum q log(q/p) as the log-ratio has it, rounding of its normalisers included: gradients need that one."""
-    return pair.once("reverse_sum", lambda: -pair.student_sum(pair.log_ratio))
+
+    def compute() -> Tensor:
+        return -(_weighed_ratio(pair).sum(-1) if pair.full_support else pair.student_sum(pair.log_ratio))
+
+    return pair.once("reverse_sum", compute)
+
+
+def _weighed_ratio(pair: Pair) -> Tensor:
+    """(..., V) q log(p/q) on full support: what a mixture's value and its gradient share."""
+    return pair.once("weighed_ratio", lambda: torch.mul(pair.q, pair.log_ratio, out=pair.room("weighed_ratio")))
 
 
 def forward_gradient(pair: Pair) -> Tensor:
@@ -75,7 +87,7 @@ def reverse_gradient(pair: Pair) -> Tensor:
 def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor, weight_reverse: Tensor) -> Tensor:
     """weight_forward * forward + weight_reverse * reverse; a term of weight 0 adds nothing even where infinite."""
     total = forward * weight_forward + reverse * weight_reverse
-    if not bool(total.detach().sum().isnan()):
+    if not math.isnan(float(total.detach().sum())):
         return total
     zero = torch.zeros_like(total)
     first = torch.where(weight_forward == 0.0, zero, forward * weight_forward)
@@ -86,16 +98,15 @@ def mixture(forward: Tensor, reverse: Tensor, weight_forward: Tensor, weight_rev
 def mixture_gradient(pair: Pair, weight_forward: Tensor, weight_reverse: Tensor) -> Tensor:
     """(..., V) weight_forward (q - p) + weight_reverse q (log(q/p) - KL(S‖T)), weights (...) held constant.
 
-    With buffers it stands in their memory until the next call on the same pair, whatever that one's weights.
+    With buffers it stands in one memory until the next call on the same pair, whatever that one's weights.
     """
     forward, reverse = weight_forward.unsqueeze(-1), weight_reverse.unsqueeze(-1)
     if not pair.full_support:
         return torch.addcmul(forward_gradient(pair) * forward, reverse_gradient(pair), reverse)
-    # The same three terms without the two gradients in between; one addcmul that broadcasts both of its row weights
-    # would take three times as long as the two plain passes it replaces.
-    level = -reverse * _reverse_sum(pair).unsqueeze(-1)
-    gradient = torch.mul(pair.log_ratio, -reverse, out=pair.room("mixture_gradient")).add_(level)
-    return gradient.mul_(pair.q).addcmul_(pair.excess, forward)
+    # The same three terms without the two gradients in between, in three passes.
+    minus = -reverse
+    gradient = torch.mul(_weighed_ratio(pair), minus, out=pair.room(ROOM_FOR_GRADIENT))
+    return gradient.addcmul_(pair.q, minus * _reverse_sum(pair).unsqueeze(-1)).addcmul_(pair.excess, forward)
 
 
 def _forward_both(pair: Pair) -> tuple[Tensor, Tensor]:

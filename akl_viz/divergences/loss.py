@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.divergences.blocks import rows_per_block
-from akl_viz.divergences.buffers import Buffers, borrowed_buffers
+from akl_viz.divergences.buffers import ROOM_FOR_GRADIENT, Buffers, borrowed_buffers
 from akl_viz.divergences.checks import check_shapes, working_dtype
 from akl_viz.divergences.reduce import Reduction, reduced
 from akl_viz.divergences.walk import Job, once_differentiable, taken
@@ -111,10 +111,12 @@ def _walk(
             if gradient is None:
                 values[where] = job.divergence.value(pair, **job.params)
                 continue
-            values[where], found = job.divergence.value_and_grad(pair, **job.params)
             flat = gradient.view(-1, vocabulary)
-            if isinstance(where, slice):
-                torch.mul(found, scale, out=flat[where])
+            place = flat[where] if isinstance(where, slice) else None
+            buffers.lend(ROOM_FOR_GRADIENT, place)
+            values[where], found = job.divergence.value_and_grad(pair, **job.params)
+            if place is not None:
+                torch.mul(found, scale, out=place)
             else:
                 flat[where] = (found * scale).to(flat.dtype)
 

@@ -24,7 +24,10 @@ def settled(pair: Pair, total: Tensor, share: float) -> Tensor:
         total: (...) the sum of a log(a/b), nats.
         share: how much of p - q is in a - b: 1 for KL(T‖S), -1 for KL(S‖T), less towards a mixture.
     """
-    near = total.detach() < _NEAR * torch.finfo(total.dtype).eps
+    limit = _NEAR * torch.finfo(total.dtype).eps
+    if total.numel() > 0 and float(total.detach().amin()) >= limit:
+        return total
+    near = total.detach() < limit
     if pair.full_support and bool(near.any()):
         ratio = pair.log_ratio[near]
         # p - q = p (1 - exp(-ratio)) = q (exp(ratio) - 1): the one whose exponent does not overflow. Clamped and not

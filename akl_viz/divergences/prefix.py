@@ -1,8 +1,8 @@
-"""The search for the prefix of a given mass in every row's falling order, deep only in the rows that need it.
+"""The search for the prefix of a given mass in every row's falling order, sorting only what may be in it.
 
-Three depths: the 16 largest entries hold the head of most language-model positions; the 256 largest that of nearly all;
-for what is left (flat rows, as under an untrained model) the boundary's value is bracketed and only the entries in
-the bracket are sorted. Equal entries are taken in order of their ids at every depth.
+The entries above a floor, few in a row, hold the head of most language-model positions: they alone are sorted. For
+what is left (flat rows, as under an untrained model) the boundary's value is bracketed and only the entries in the
+bracket are sorted. Equal entries are taken in order of their ids either way.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from akl_viz.divergences.select import descending, largest, running_mass
+from akl_viz.divergences.select import descending, running_mass
 
-_STAGES = (16, 256)
+_LEAST, _SHARE = 2.0**-10, 16.0
+"""The floor: the larger of the first and of so many times the mean probability 1/V. A row has at most 1,024 entries
+above it, and at most a sixteenth of its own."""
 _SAMPLE_STRIDE = 32
 """One entry in this many of a flat row is sorted, to learn where the boundary may lie."""
 _SPREAD = 3.0
@@ -42,14 +44,13 @@ class Rule:
     def count(self, mass: _Masses) -> _Masses:
         """How many entries of running masses (R, k) are inside, at most k."""
         inside: _Masses = (mass < self.mu).sum(-1) + 1 if self.reach else (mass <= self.mu).sum(-1)
-        return inside.clip(max=mass.shape[-1])
+        return inside.clip(max=mass.shape[-1]) if self.reach else inside
 
 
 def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
-    """The heads that end among the largest entries.
+    """The heads that end among the entries above the floor.
 
-    The few entries that are looked at are counted in NumPy on the CPU, where a call on so little costs less; an
-    accelerator must be waited for.
+    The few entries are looked at in NumPy, where a call on so little costs less; an accelerator must be waited for.
 
     Args:
         rows: (R, V) probabilities.
@@ -57,54 +58,34 @@ def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         ids (R, K), the slots past each head repeating its first token; sizes (R,); and the rows (W,), ascending, whose
-        heads were not found: their ids and sizes mean nothing.
+        heads were not found: they count as one token, 0.
     """
     count, vocabulary = rows.shape
-    if vocabulary <= _STAGES[0]:
-        every = torch.arange(count, device=rows.device)
-        return rows.new_zeros(count, 1, dtype=torch.int64), torch.ones_like(every), every
-    ids, size, lost, promising = _stage(rows, _STAGES[0], rule)
-    if promising.any() and vocabulary > _STAGES[1]:
-        again = np.flatnonzero(promising)
-        more, found, left, _ = _stage(rows.index_select(0, torch.from_numpy(again).to(rows.device)), _STAGES[1], rule)
-        width = max(ids.shape[-1], more.shape[-1])
-        ids = _widened(ids, width)
-        ids[again], size[again], lost[again] = _widened(more, width), found, left
-    ids_there, size_there, wide = (torch.from_numpy(part).to(rows.device) for part in (ids, size, np.flatnonzero(lost)))
-    return ids_there, size_there, wide
-
-
-def _stage(rows: Tensor, k: int, rule: Rule) -> tuple[_Ids, _Ids, _Flags, _Flags]:
-    """Ids, sizes, whether a row's head is not found, and whether the next stage may find it.
-
-    A head that fills the k largest entries may go on behind them, and so may the ties at its end. It surely goes on
-    behind the next stage's where that many entries as large as the k-th would not complete it.
-    """
-    values, ids = (found.cpu() for found in largest(rows, k))
-    entries, tokens, mass = values.numpy(), ids.numpy(), running_mass(values).numpy()
+    flat, floor = rows.reshape(-1), max(_LEAST, _SHARE / vocabulary)
+    if rows.device.type == "cpu":
+        # Several times as fast as torch's own.
+        places = np.flatnonzero(flat.numpy() > floor)
+        entries = flat.numpy()[places]
+    else:
+        there = (flat > floor).nonzero().squeeze(-1)
+        places, entries = there.cpu().numpy(), flat[there].cpu().numpy()
+    every = np.arange(count)[:, None]
+    above = np.bincount(places // vocabulary, minlength=count)[:, None]
+    filled = np.arange(above.max(initial=1)) < above
+    values: _Values = np.zeros(filled.shape, entries.dtype)
+    ids: _Ids = np.zeros(filled.shape, np.int64)
+    values[filled], ids[filled] = entries, places
+    # Stable, and the entries came in the order of their ids: so do equal ones.
+    order = np.argsort(-values, axis=-1, kind="stable")
+    mass = np.cumsum(values[every, order], axis=-1, dtype=np.float64)
+    lost = mass[:, -1] <= rule.mu
     size = np.maximum(rule.count(mass), 1)
-    filled = size == k
-    most = mass[:, -1] + (_STAGES[-1] - k) * entries[:, -1].astype(np.float64)
-    _put_lowest_ids_first(tokens, rows, entries, size)
-    size[filled] = 1
-    width = int(size.max(initial=1))
-    tokens = np.where(np.arange(width) < size[:, None], tokens[:, :width], tokens[:, :1])
-    return tokens, size, filled, filled & (most > rule.mu)
-
-
-def _put_lowest_ids_first(ids: _Ids, rows: Tensor, values: _Values, size: _Ids) -> None:
-    """Writes the lowest ids inside where equal probabilities stand on both sides of the boundary."""
-    every, view = np.arange(len(values)), values.shape[-1]
-    last, after = values[every, size - 1], values[every, np.minimum(size, view - 1)]
-    for row in np.flatnonzero((last == after) & (size < view)).tolist():
-        inside, first = int(size[row]), int((values[row] > last[row]).sum())
-        equal = (rows[row] == float(last[row])).nonzero().squeeze(-1)
-        ids[row, first:inside] = equal[: inside - first].cpu().numpy()
-
-
-def _widened(ids: _Ids, width: int) -> _Ids:
-    """Ids with more slots, filled like the other empty ones."""
-    return np.concatenate([ids, np.repeat(ids[:, :1], width - ids.shape[-1], axis=-1)], axis=-1)
+    size[lost] = 1
+    ids = ids[every, order[:, : size.max(initial=1)]] - every * vocabulary
+    ids[lost] = 0
+    ids = np.where(np.arange(ids.shape[-1]) < size[:, None], ids, ids[:, :1])
+    ids_there, size_there, wide = (torch.from_numpy(one).to(rows.device) for one in (ids, size, np.flatnonzero(lost)))
+    return ids_there, size_there, wide
 
 
 def first_rows(room: Tensor | None, like: Tensor) -> Tensor | None:

@@ -54,7 +54,7 @@ def side_of(logits: Tensor, temperature: float, side: str, name: Callable[[int],
 
     check_temperature(temperature)
     maximum = logits.amax(-1, keepdim=True)
-    check_rows(maximum.squeeze(-1), side, name)
+    check_rows(maximum, side, name)
     if temperature != 1.0:
         # Shifted first: a large offset divided by the temperature would round the differences.
         logits, maximum = torch.sub(logits, maximum, out=room("rows")).div_(temperature), torch.zeros_like(maximum)
