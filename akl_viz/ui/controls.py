@@ -98,7 +98,7 @@ def _passage() -> str:
         # Editing a passage makes it one's own.
         fill(PREFIX, {PASSAGE: permalink.OWN_TEXT})
     # Not bound to the address: Streamlit would write the label there, which is no stable name.
-    permalink.restore_passage(options)
+    permalink.restore_passage(options, DEFAULT_PASSAGE)
     chosen: str = st.selectbox(
         "Text",
         options,

@@ -62,12 +62,14 @@ def unpack_text(packed: str) -> str | None:
     return None if cut else text
 
 
-def restore_passage(options: list[str]) -> None:
+def restore_passage(options: list[str], default: str) -> None:
     """Choose the passage of the address, once per address; one that does not exist is left out.
 
     A person's own text that the address lacks is replaced by the default passage, and a message says so.
     """
     wanted = followed.take(_PAGE, "passage", "text")
+    if followed.gone(_PAGE, "passage"):
+        wanted = default
     if wanted not in options:
         return
     if wanted == OWN_TEXT and not unpack_text(st.query_params.get("text", "")):

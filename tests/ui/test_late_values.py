@@ -127,6 +127,44 @@ def test_a_choice_in_a_box_that_values_are_on_their_way_to_is_the_last_word(visi
     assert (browser["race.steps"], raced(browser).steps, raced(browser).seed) == (5, 5, 3)
 
 
+def test_back_from_an_address_that_the_browser_did_not_hear_of_yet_leaves_the_one_it_went_to(visit):
+    browser = visit("race", link(steps=9))
+    browser.hear(browser.ask())
+    late = browser.ask({"race.steps": 7})
+    answer = browser.ask(back=True)
+    browser.hear(late)
+    browser.hear(answer)
+    assert (browser["race.steps"], raced(browser).steps) == (9, 9)
+
+
+def test_back_to_an_address_without_settings_brings_those_of_a_first_visit(visit):
+    browser = visit("race")
+    browser.hear(browser.ask())
+    first = browser["race.steps"]
+    browser.hear(browser.ask({"race.steps": 7}))
+    browser.query = ""
+    browser.hear(browser.ask(back=True))
+    assert (browser["race.steps"], browser.query) == (first, "")
+
+
+def test_back_to_an_address_without_a_text_brings_the_passage_of_a_first_visit(visit):
+    browser = visit("tokens")
+    browser.hear(browser.ask())
+    first = browser["tokens.passage"], browser["tokens.text"]
+    browser.hear(browser.ask({"tokens.text": "It was a very fine day."}))
+    browser.query = ""
+    browser.hear(browser.ask(back=True))
+    assert (browser["tokens.passage"], browser["tokens.text"], browser.query) == (*first, "")
+
+
+def test_back_to_an_address_without_a_run_leaves_the_run(visit):
+    browser = visit("race", "run=0-a")
+    browser.hear(browser.ask())
+    browser.query = ""
+    browser.hear(browser.ask(back=True))
+    assert browser.query == ""
+
+
 def test_two_runs_chosen_for_the_curves_one_after_the_other_are_both_drawn(visit):
     browser = visit("race")
     browser.hear(browser.ask())

@@ -34,7 +34,7 @@ def opened() -> str | None:
     """
     _answered()
     asked = followed.take(PAGE, "run")
-    if asked is not None:
+    if asked is not None or followed.gone(PAGE, "run"):
         st.session_state[OPEN] = asked
     going = service().active()
     name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)

@@ -82,10 +82,10 @@ def _check(config: DistillConfig) -> None:
 
 
 def _restore() -> None:
-    """Fill the widgets from a button or, once, from the address; with the defaults on the first visit."""
+    """Fill the widgets from a button or, once, from the address; with the defaults where Back led to none."""
     keep(PREFIX)
     begin(PREFIX, flat(DistillConfig()) | {TEXT_KIND: BUNDLED_TEXT, _FILE: None})
-    packed = followed.take(PAGE, "config", "run")
+    packed, gone = followed.take(PAGE, "config", "run"), followed.gone(PAGE, "config")
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
         _fill(wanted)
@@ -97,6 +97,8 @@ def _restore() -> None:
                 f"The settings in this address cannot be used, so below are others. {plain(by_label(str(error)))}",
                 icon=":material/link_off:",
             )
+    elif gone:
+        _fill(DistillConfig())
 
 
 def _fill(config: DistillConfig) -> None:
