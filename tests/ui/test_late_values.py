@@ -165,6 +165,21 @@ def test_back_to_an_address_without_a_run_leaves_the_run(visit):
     assert browser.query == ""
 
 
+def test_the_run_of_each_of_two_sessions_stays_where_one_asks_with_its_address_before(visit):
+    page, other = visit("race", "run=0-a"), visit("race", "run=0-a")
+    for browser in (page, other):
+        browser.hear(browser.ask())
+    page.query = "run=0-b"
+    answer = page.ask()
+    page.query = "run=0-a"
+    later = page.ask({"race.steps": 7})
+    page.hear(answer)
+    page.hear(later)
+    other.hear(other.ask({"race.steps": 9}))
+    assert [parse_qs(browser.query)["run"] for browser in (page, other)] == [["0-b"], ["0-a"]]
+    assert [raced(browser).steps for browser in (page, other)] == [7, 9]
+
+
 def test_two_runs_chosen_for_the_curves_one_after_the_other_are_both_drawn(visit):
     browser = visit("race")
     browser.hear(browser.ask())
