@@ -9,13 +9,17 @@ from akl_viz.models import Policy, bundled_models, parse_reference
 from akl_viz.models.choices import DEVICES, DTYPES
 from akl_viz.records import BOUNDARIES, Boundary, Settings
 from akl_viz.ui import permalink
+from akl_viz.ui.filled import begin, fill, held, keep, listen, menu, widget
 from akl_viz.ui.passages import passages
+from akl_viz.ui.permalink import PASSAGE, PREFIX, TEXT
 from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import TraceRequest
 
 DEFAULT_TEACHER = "bundled:teacher"
 DEFAULT_STUDENT = "bundled:akl-80"
 DEFAULT_PASSAGE = "engaged-to-darcy"
+_SHOWN = PREFIX + "shown_passage"
+"""Session key of the passage whose text was put into the box last."""
 
 _REFERENCE_HELP = (
     "A bundled model, or type the path of a local folder (also of a LoRA adapter) or a hub id such as `owner/name`; "
@@ -25,6 +29,8 @@ _REFERENCE_HELP = (
 
 def trace_request() -> TraceRequest | None:
     """Draw the controls and return what they ask for; None with a message where that is no valid request."""
+    keep(PREFIX)
+    begin(PREFIX, {PASSAGE: DEFAULT_PASSAGE, TEXT: ""})
     try:
         teacher_column, student_column, passage_column = st.columns([1, 1, 1.2])
         with teacher_column:
@@ -87,35 +93,37 @@ def _model(key: str, label: str, default: str) -> str:
 def _passage() -> str:
     texts = passages()
     options = [*texts, permalink.OWN_TEXT]
+    shown = st.session_state.get(_SHOWN)
+    if shown in texts and held(PREFIX, PASSAGE) == shown and held(PREFIX, TEXT) != texts[shown].text:
+        # Editing a passage makes it one's own.
+        fill(PREFIX, {PASSAGE: permalink.OWN_TEXT})
     # Not bound to the address: Streamlit would write the label there, which is no stable name.
     permalink.restore_passage(options, DEFAULT_PASSAGE)
-    chosen = st.selectbox(
+    chosen: str = st.selectbox(
         "Text",
         options,
-        key=permalink.PASSAGE,
         format_func=lambda key: "Own text…" if key == permalink.OWN_TEXT else texts[key].label,
-        persist_state="session",
+        **menu(PREFIX, PASSAGE, options),
     )
     permalink.publish_passage(chosen, DEFAULT_PASSAGE)
     return chosen
 
 
 def _text(chosen: str) -> str:
-    """The text of the passage, or what was typed; editing a passage makes it one's own."""
+    """The text of the passage, or what was typed."""
     if chosen == permalink.OWN_TEXT:
         permalink.restore_text()
-    elif st.session_state.get("tokens.shown_passage") != chosen:
-        st.session_state["tokens.text"] = passages()[chosen].text
-    st.session_state["tokens.shown_passage"] = chosen
+    elif st.session_state.get(_SHOWN) != chosen:
+        fill(PREFIX, {TEXT: passages()[chosen].text})
+    st.session_state[_SHOWN] = chosen
     typed = st.text_area(
         "Text to score",
-        key="tokens.text",
         height=160,
-        on_change=_make_own,
-        persist_state="session",
         help=f"Every token is scored from the tokens before it. A text longer than the models' context is cut, and "
         f"the page says where; one of more than {permalink.MAX_TEXT:,} characters is not taken.",
+        **widget(PREFIX, TEXT),
     )
+    listen(PREFIX)
     permalink.publish_text(typed if chosen == permalink.OWN_TEXT else None)
     return typed or ""
 
@@ -127,10 +135,6 @@ def _check_length(text: str) -> None:
             f"The text has more than the {permalink.MAX_TEXT:,} characters that are scored here: shorten it, or score "
             "a file of it with akl-viz inspect."
         )
-
-
-def _make_own() -> None:
-    st.session_state[permalink.PASSAGE] = permalink.OWN_TEXT
 
 
 def _settings() -> tuple[tuple[float, Boundary, float], str, str]:

@@ -29,12 +29,17 @@ class _Parameter:
     """What was written or followed before, or is so now."""
     waiting: str | None = None
     """Somebody went to it, and the page has not taken it yet."""
+    gone: bool = False
+    """Back or Forward led to an address without it, and the page has not taken that yet."""
 
     def note(self, present: str | None, came: bool) -> None:
         """Look at what the address of this run has."""
         if present is not None and present != self.last and (came or present not in self.former):
-            self.waiting = present
+            self.waiting, self.gone = present, False
             self.set(present)
+        elif present is None and self.last is not None and moved.came():
+            self.waiting, self.gone = None, True
+            self.set(None)
 
     def set(self, value: str | None) -> None:
         """Take a text as the one that stands in the address."""
@@ -58,11 +63,24 @@ def take(page: str, name: str, *others: str) -> str | None:
     return waiting
 
 
+def gone(page: str, name: str) -> bool:
+    """Whether Back or Forward led to an address without a parameter, once; asked after `take`.
+
+    A link from another page has no parameters either: there the page shows what it did before.
+    """
+    parameter = _parameter(page, name)
+    went, parameter.gone = parameter.gone, False
+    return went
+
+
 def write(page: str, name: str, value: str | None) -> None:
     """Put what the page shows into the address; None takes the parameter out."""
     # First what is remembered: where this run of the page ends in between, the next one takes it for no new address.
     _parameter(page, name).set(value)
     set_parameter(name, value)
+    if moved.came():
+        # Also where nothing differs: the browser may be about to take what was written before it went back.
+        st.query_params.update({})
 
 
 def _parameter(page: str, name: str) -> _Parameter:

@@ -17,6 +17,7 @@ from akl_viz.metrics import METRICS
 from akl_viz.records import TokenTrace
 from akl_viz.ui import followed
 from akl_viz.ui.components.payload import MAX_PINS
+from akl_viz.ui.filled import fill
 from akl_viz.ui.view import BARS, SCALES, View
 
 MAX_LINK = 6_000
@@ -29,8 +30,10 @@ NO_PINS = "none"
 """Stands for a view without pins: an empty parameter would be dropped from the address."""
 _PAGE = "tokens"
 """Whose parameters of the address they are."""
-PASSAGE = "tokens.passage"
-"""Session key of the chosen passage."""
+PREFIX = "tokens."
+"""Before the name of a widget that this module fills: its session key."""
+PASSAGE, TEXT = "passage", "text"
+"""After the prefix: session keys of the chosen passage and of the text in the box."""
 OWN_TEXT = "own"
 """Stands for a text that is none of the passages."""
 
@@ -64,8 +67,9 @@ def restore_passage(options: list[str], default: str) -> None:
 
     A person's own text that the address lacks is replaced by the default passage, and a message says so.
     """
-    st.session_state.setdefault(PASSAGE, default)
     wanted = followed.take(_PAGE, "passage", "text")
+    if followed.gone(_PAGE, "passage"):
+        wanted = default
     if wanted not in options:
         return
     if wanted == OWN_TEXT and not unpack_text(st.query_params.get("text", "")):
@@ -75,7 +79,7 @@ def restore_passage(options: list[str], default: str) -> None:
             icon=":material/link_off:",
         )
         return
-    st.session_state[PASSAGE] = wanted
+    fill(PREFIX, {PASSAGE: wanted})
 
 
 def publish_passage(chosen: str, default: str) -> None:
@@ -88,7 +92,7 @@ def restore_text() -> None:
     packed = followed.take(_PAGE, "text")
     text = unpack_text(packed) if packed is not None else None
     if text is not None:
-        st.session_state["tokens.text"] = text
+        fill(PREFIX, {TEXT: text})
 
 
 def publish_text(text: str | None) -> None:

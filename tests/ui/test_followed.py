@@ -18,6 +18,8 @@ def _page():
     else:
         went = followed.take("here", "run", "config")
     st.session_state["went"] = went
+    if followed.gone("here", "run"):
+        st.session_state["shown"] = None
     if went is not None:
         st.session_state["shown"] = went
     if "chosen" in st.session_state:
@@ -57,6 +59,17 @@ def test_back_goes_to_what_stood_there_before(page):
     page.query_params["run"] = "a"
     page.session_state["by_back"] = True
     assert shown(page) == "a"
+
+
+def test_back_to_an_address_without_it_takes_it_out_once(page):
+    del page.query_params["run"]
+    assert shown(page) == "a"
+    del page.query_params["run"]
+    page.session_state["by_back"] = True
+    assert shown(page) is None
+    page.session_state["by_back"] = False
+    assert choose(page, "b") == "b"
+    assert shown(page) == "b"
 
 
 def test_a_link_from_another_page_is_followed(page):

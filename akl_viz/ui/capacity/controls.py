@@ -16,7 +16,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.ui import moved
 from akl_viz.ui.capacity import state
 from akl_viz.ui.capacity.state import OWN, STORED, Wanted, from_address, to_address, unusable
-from akl_viz.ui.filled import fill, keep, listen
+from akl_viz.ui.filled import begin, fill, held, keep, listen, widget
 from akl_viz.ui.unusable import note_unusable, tell_unusable
 
 PREFIX = "capacity."
@@ -32,9 +32,9 @@ def wanted() -> Wanted:
         format_func=_SOURCES.__getitem__,
         required=True,
         help="The stored result comes with the project; a run of your own takes seconds to minutes.",
-        **_key("source"),
+        **widget(PREFIX, "source", "default"),
     )
-    if st.session_state[PREFIX + "source"] == OWN:
+    if held(PREFIX, "source") == OWN:
         _run()
     listen(PREFIX)
     now = _collected()
@@ -45,15 +45,16 @@ def wanted() -> Wanted:
 
 def every_seed() -> bool:
     """The switch that draws every seed as a point."""
-    return st.toggle("Every seed as a point", **_key("every"))
+    return st.toggle("Every seed as a point", **widget(PREFIX, "every"))
 
 
 def rank_of(ranks: Sequence[int]) -> int:
     """The choice of the rank that is told seed by seed; the first where the one chosen is none of these."""
-    if st.session_state[PREFIX + "rank"] not in ranks:
+    if held(PREFIX, "rank") not in ranks:
         st.session_state[PREFIX + "rank"] = ranks[0]
         moved.chose("capacity", _collected())
-    return int(st.segmented_control("Seed by seed, at rank", ranks, required=True, **_key("rank")) or ranks[0])
+    drawn = widget(PREFIX, "rank", "default")
+    return int(st.segmented_control("Seed by seed, at rank", ranks, required=True, **drawn) or ranks[0])
 
 
 def publish(now: Wanted) -> None:
@@ -66,7 +67,7 @@ def publish(now: Wanted) -> None:
 
 def _run() -> None:
     losses, ranks = st.columns([1.4, 1])
-    kept = st.session_state[PREFIX + "losses"]
+    kept = held(PREFIX, "losses")
     losses.multiselect(
         "Losses",
         list(dict.fromkeys([*state.loss_names(), *kept])),
@@ -75,7 +76,7 @@ def _run() -> None:
         filter_mode="prefix",
         select_all=False,
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
-        **_key("losses"),
+        **widget(PREFIX, "losses", "default"),
     )
     ranks.multiselect(
         "Ranks of the student",
@@ -83,39 +84,36 @@ def _run() -> None:
         filter_mode="prefix",
         select_all=False,
         help="The teacher's logits have rank 32.",
-        **_key("ranks"),
+        **widget(PREFIX, "ranks", "default"),
     )
     seeds, first, steps = st.columns(3)
-    seeds.number_input("Seeds", step=1, help="Each draws a teacher and a start; they run at once.", **_key("seeds"))
-    first.number_input("First seed", step=1, **_key("first_seed"))
+    seeds.number_input(
+        "Seeds", step=1, help="Each draws a teacher and a start; they run at once.", **widget(PREFIX, "seeds")
+    )
+    first.number_input("First seed", step=1, **widget(PREFIX, "first_seed"))
     steps.number_input(
         "Adam steps",
         step=200,
         help="The stored result took 3,000; after a few hundred a student may not have arrived yet.",
-        **_key("steps"),
+        **widget(PREFIX, "steps"),
     )
 
 
 def _collected() -> Wanted:
-    values = {field.name: st.session_state[PREFIX + field.name] for field in fields(Wanted)}
+    values = {field.name: held(PREFIX, field.name) for field in fields(Wanted)}
     return Wanted(**values | {name: tuple(values[name]) for name in ("losses", "ranks")})
-
-
-def _key(name: str) -> dict[str, Any]:
-    return {"key": PREFIX + name, "persist_state": "session"}
 
 
 def _restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
     keep(PREFIX)
-    _fill(Wanted(), replace=False)
+    begin(PREFIX, _as_widgets(Wanted()))
     given = moved.given_of(to_address(Wanted()))
     if moved.opened("capacity", _collected(), given):
         left = from_address(given)
-        _fill(left, replace=True)
+        fill(PREFIX, _as_widgets(left))
         note_unusable("capacity", unusable(given), left)
 
 
-def _fill(values: Wanted, *, replace: bool) -> None:
-    held = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(values).items()}
-    fill(PREFIX, {name: value for name, value in held.items() if replace or PREFIX + name not in st.session_state})
+def _as_widgets(values: Wanted) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(values).items()}

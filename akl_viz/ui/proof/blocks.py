@@ -20,11 +20,12 @@ from akl_viz.figures.proof import (
 from akl_viz.metrics import loss_name
 from akl_viz.ui import charts
 from akl_viz.ui.components.proof import COMPONENT
+from akl_viz.ui.filled import widget
 from akl_viz.ui.folded import folded
 from akl_viz.ui.moved import hold
 from akl_viz.ui.proof import numbers, tables, words
 from akl_viz.ui.proof import state as chosen
-from akl_viz.ui.proof.controls import LATE, SIMPLEX, current, key, moving, publish, take_handles
+from akl_viz.ui.proof.controls import LATE, PREFIX, SIMPLEX, current, moving, publish, take_handles
 from akl_viz.ui.proof.state import DEPTHS, EDGE, LOSSES, OPTIMISERS, TEACHERS
 from akl_viz.ui.remark import remark
 from akl_viz.ui.results import theme
@@ -37,7 +38,7 @@ _SHARED_NAMES = {"forward_kl": "w = 1: KL(T‖S)", "reverse_kl": "w = 0: KL(S‖
 def phi_block() -> None:
     """phi(r) for a weight."""
     st.subheader("1 · One increasing curve", anchor=False)
-    st.slider("w, weight of KL(T‖S) in the mix", 0.0, 1.0, step=0.05, **key("weight"))
+    st.slider("w, weight of KL(T‖S) in the mix", 0.0, 1.0, step=0.05, **widget(PREFIX, "weight"))
     now = current()
     publish()
     found = numbers.phi(now)
@@ -56,7 +57,7 @@ def simplex_block() -> None:
     st.subheader("2 · Every loss flows to the teacher", anchor=False)
     st.segmented_control(
         "Optimiser of the paths", list(OPTIMISERS), required=True,
-        format_func=lambda name: f"{name}, lr {OPTIMISERS[name]:g}", **key("optimiser"),
+        format_func=lambda name: f"{name}, lr {OPTIMISERS[name]:g}", **widget(PREFIX, "optimiser", "default"),
     )  # fmt: skip
     seq = take_handles()
     now = current()
@@ -78,7 +79,7 @@ def simplex_block() -> None:
 def plateau_block() -> None:
     """A mode that the student dropped."""
     st.subheader("3 · A dropped mode: the plateau the proof allows", anchor=False)
-    st.slider("Depth G: the left mode's logits are lowered by", DEPTHS[0], DEPTHS[-1], **key("depth"))
+    st.slider("Depth G: the left mode's logits are lowered by", DEPTHS[0], DEPTHS[-1], **widget(PREFIX, "depth"))
     now = current()
     publish()
     found = numbers.plateau()
@@ -110,11 +111,12 @@ def late_block() -> None:
     st.subheader("4 · Near the end they are one loss", anchor=False)
     st.segmented_control(
         "Teacher", list(TEACHERS), required=True, format_func=TEACHERS.__getitem__,
-        help="The paper's long tail of 80 tokens, its two modes over 50, or the teacher of block 2.", **key("target"),
+        help="The paper's long tail of 80 tokens, its two modes over 50, or the teacher of block 2.",
+        **widget(PREFIX, "target", "default"),
     )  # fmt: skip
     st.number_input(
         "Seed of the direction", 0, chosen.LAST_SEED, help="The error is one random direction of logits.",
-        width=240, **key("seed"),
+        width=240, **widget(PREFIX, "seed"),
     )  # fmt: skip
     now = current()
     st.session_state[LATE] = now.teacher

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
 
 import streamlit as st
 
 from akl_viz.ui import moved
-from akl_viz.ui.filled import fill, keep, listen
+from akl_viz.ui.filled import begin, fill, held, keep, listen
 from akl_viz.ui.proof.state import LOSSES, STEP, State, Three, from_address, three, to_address, unusable
 from akl_viz.ui.unusable import forget_unusable, note_unusable, tell_unusable
 
@@ -19,17 +18,11 @@ LATE = PREFIX + "late"
 _HANDLES = PREFIX + "handles"
 
 
-def key(name: str) -> dict[str, Any]:
-    """Name and persistence of a widget."""
-    return {"key": PREFIX + name, "persist_state": "session"}
-
-
 def restore() -> None:
     """Fill the widgets with the defaults on the first visit, and from the address where somebody went to one."""
     st.session_state[LATE] = None
     keep(PREFIX)
-    for name, value in asdict(State()).items():
-        st.session_state.setdefault(PREFIX + name, value)
+    begin(PREFIX, asdict(State()))
     given = moved.given_of(to_address(State()))
     if moved.opened("proof", current(), given):
         found = from_address(given)
@@ -49,7 +42,7 @@ def finish() -> None:
 
 def current() -> State:
     """What the widgets and the handles hold now."""
-    values = {name: st.session_state[PREFIX + name] for name in asdict(State())}
+    values = {name: held(PREFIX, name) for name in asdict(State())}
     return replace(State(), **values)
 
 

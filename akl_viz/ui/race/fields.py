@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
@@ -19,14 +18,15 @@ from akl_viz.models.choices import DEVICES
 from akl_viz.models.reference import Policy
 from akl_viz.records import BOUNDARIES
 from akl_viz.ui.controls import bundled_references
+from akl_viz.ui.filled import held, menu, widget
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.losses import mistake
 from akl_viz.ui.race.settings import REALS, flat
 
 PREFIX = "race."
 """Before the name of a setting: the session key of its widget."""
-TEXT_KIND = PREFIX + "text_kind"
-"""Session key of the kind of text."""
+TEXT_KIND = "text_kind"
+"""After the prefix: the session key of the kind of text."""
 LARGEST_WHOLE = 2**53 - 1
 """Beyond it a browser's numbers skip some."""
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,4})?")
@@ -167,17 +167,17 @@ def by_label(sentence: str) -> str:
 
 def draw_main() -> bool:
     """Who teaches whom, by which losses, for how long; False, with a message at the losses, where they cannot race."""
-    toy = st.session_state.get(TEXT_KIND) == TOY_TEXT
+    toy = held(PREFIX, TEXT_KIND) == TOY_TEXT
     teacher, student, steps, seed = st.columns([1.3, 1.3, 0.8, 0.8])
     for column, name, label in ((teacher, "teacher", "Teacher"), (student, "student", "Student, the common start")):
+        options = _references(name)
         column.selectbox(
             label,
-            _references(name),
-            key=PREFIX + name,
+            options,
             accept_new_options=Policy.for_app().kinds != {"bundled"},
-            persist_state="session",
             disabled=toy,
             help="The toy language has a teacher and a student of its own." if toy else None,
+            **menu(PREFIX, name, options),
         )
     for column, field in zip((steps, seed), _MAIN, strict=True):
         with column:
@@ -187,12 +187,11 @@ def draw_main() -> bool:
     losses = st.multiselect(
         "Losses that race, each from the same start on the same sequences",
         _losses(),
-        key=PREFIX + "losses",
         accept_new_options=True,
         filter_mode="prefix",
         select_all=False,
-        persist_state="session",
         help="Keys of the table of divergences; type parameters as in `akl:direction=reversed,mu=0.6`.",
+        **widget(PREFIX, "losses", "default"),
     )
     wrong = mistake(tuple(losses))
     if wrong:
@@ -217,42 +216,46 @@ def _references(name: str) -> list[str]:
 
 def _with_current(options: tuple[str, ...], name: str) -> list[str]:
     """The options, and the present value where it is none of them."""
-    current = st.session_state.get(PREFIX + name)
+    current = held(PREFIX, name)
     return list(options) if current in options or not current else [*options, current]
 
 
 def _losses() -> list[str]:
     """Every key, and the specifications in use."""
     keys = list(DIVERGENCE_COLOURS)
-    return keys + [loss for loss in st.session_state.get(PREFIX + "losses", []) if loss not in keys]
+    return keys + [loss for loss in held(PREFIX, "losses") if loss not in keys]
 
 
 def _draw(field: Field) -> None:
-    common: dict[str, Any] = {"key": PREFIX + field.name, "persist_state": "session", "help": field.help or None}
+    help = field.help or None
     match field:
         case Number():
-            _draw_number(field, common)
+            _draw_number(field, help)
         case Choice():
             options = _with_current(field.options, field.name) if field.typed else field.options
-            st.selectbox(field.label, options, accept_new_options=field.typed, **common)
+            drawn = menu(PREFIX, field.name, options)
+            st.selectbox(field.label, options, accept_new_options=field.typed, help=help, **drawn)
         case Switch():
-            st.checkbox(field.label, **common)
+            st.checkbox(field.label, help=help, **widget(PREFIX, field.name))
         case Line(several=True):
-            st.text_area(field.label, height=80, **common)
+            st.text_area(field.label, height=80, help=help, **widget(PREFIX, field.name))
         case Line():
-            st.text_input(field.label, **common)
+            st.text_input(field.label, help=help, **widget(PREFIX, field.name))
 
 
-def _draw_number(field: Number, common: dict[str, Any]) -> None:
+def _draw_number(field: Number, help: str | None) -> None:
     """A number box, or the value of an address that a box cannot hold."""
-    value = st.session_state[common["key"]]
+    drawn = widget(PREFIX, field.name)
+    value = drawn["value"]
     if value is None or field.holds(value):
         kind = float if field.name in REALS else int
         upper = None if field.upper is None else kind(field.upper)
-        st.number_input(field.label, kind(field.lower), upper, step=kind(field.step), format=field.form, **common)
+        st.number_input(
+            field.label, kind(field.lower), upper, step=kind(field.step), format=field.form, help=help, **drawn
+        )
         return
     st.text_input(field.label, str(value), disabled=True, help="As the address or the run has it: too large for a box.")
-    st.button("Use the default", key=f"{common['key']}.reset", on_click=_reset, args=(field.name,))
+    st.button("Use the default", key=f"{drawn['key']}.reset", on_click=_reset, args=(field.name,))
 
 
 def _reset(name: str) -> None:

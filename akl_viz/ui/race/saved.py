@@ -34,7 +34,7 @@ def opened() -> str | None:
     """
     _answered()
     asked = followed.take(PAGE, "run")
-    if asked is not None:
+    if asked is not None or followed.gone(PAGE, "run"):
         st.session_state[OPEN] = asked
     going = service().active()
     name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
@@ -95,8 +95,12 @@ def listing(shown: str | None) -> None:
     chosen = _choose(frame)
     others = [run.folder.name for run in runs if run.folder.name != shown]
     kept = [name for name in st.session_state.get(_COMPARED, []) if name in others]
-    st.session_state[_COMPARED] = kept
-    st.multiselect("Draw these runs into the curves above", others, key=_COMPARED, persist_state="session")
+    if kept != st.session_state.get(_COMPARED, []):
+        # Only then: what is put there takes the place of what a person chooses before it has come to the browser.
+        st.session_state[_COMPARED] = kept
+    st.multiselect(
+        "Draw these runs into the curves above", others, kept or None, key=_COMPARED, persist_state="session"
+    )
     for run in runs:
         if run.folder.name == chosen:
             _actions(run, shown)

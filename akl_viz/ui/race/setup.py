@@ -17,6 +17,7 @@ from akl_viz.distill.places import absolute, found_reference
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models.reference import Policy
 from akl_viz.ui import followed, permalink
+from akl_viz.ui.filled import begin, fill, held, keep, listen, widget
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import losses, uploads
 from akl_viz.ui.race.fields import DEVICE, PREFIX, TEXT_KIND, by_label, draw_fields, draw_main
@@ -26,8 +27,8 @@ from akl_viz.ui.race.start import PAGE
 
 UPLOAD = "upload"
 TEXT_KINDS = {BUNDLED_TEXT: "Austen's novels", TOY_TEXT: "Toy language", UPLOAD: "Own file"}
-_FILE = PREFIX + "text_file"
-"""Session key: the path of the kept upload in use."""
+_FILE = "text_file"
+"""After the prefix: the session key of the path of the kept upload in use."""
 _TAKEN = PREFIX + "text_taken"
 """Session key: which content of the upload box was taken; a link or a run may have put another file in its place."""
 _WANTED = PREFIX + "wanted"
@@ -41,6 +42,7 @@ def configured() -> DistillConfig | None:
     with st.expander("Text, data, optimiser, measurements, device"):
         text = _text()
         draw_fields()
+    listen(PREFIX)
     if not sound or text is None:
         return None
     try:
@@ -64,7 +66,7 @@ def use_again(run: Run) -> None:
 
 def _collected(text: str) -> dict[str, Any]:
     """What the widgets hold, as JSON."""
-    values = {name: st.session_state.get(PREFIX + name, value) for name, value in flat(DistillConfig()).items()}
+    values = {name: held(PREFIX, name) for name in flat(DistillConfig())}
     values["data.text"] = text
     if text == TOY_TEXT:
         values |= {"teacher": "toy:teacher", "student": "toy:student"}
@@ -80,8 +82,10 @@ def _check(config: DistillConfig) -> None:
 
 
 def _restore() -> None:
-    """Fill the widgets from a button or, once, from the address; with the defaults on the first visit."""
-    packed = followed.take(PAGE, "config", "run")
+    """Fill the widgets from a button or, once, from the address; with the defaults where Back led to none."""
+    keep(PREFIX)
+    begin(PREFIX, flat(DistillConfig()) | {TEXT_KIND: BUNDLED_TEXT, _FILE: None})
+    packed, gone = followed.take(PAGE, "config", "run"), followed.gone(PAGE, "config")
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
         _fill(wanted)
@@ -93,21 +97,19 @@ def _restore() -> None:
                 f"The settings in this address cannot be used, so below are others. {plain(by_label(str(error)))}",
                 icon=":material/link_off:",
             )
-    for name, value in flat(DistillConfig()).items():
-        st.session_state.setdefault(PREFIX + name, value)
-    st.session_state.setdefault(TEXT_KIND, BUNDLED_TEXT)
+    elif gone:
+        _fill(DistillConfig())
 
 
 def _fill(config: DistillConfig) -> None:
     """Put a configuration into the widgets."""
     text = config.data.text
-    st.session_state[TEXT_KIND] = text if text in TEXT_KINDS else UPLOAD
     own = {"teacher", "student"} if text == TOY_TEXT else set()
-    for name, value in flat(config).items():
-        if name not in own:
-            st.session_state[PREFIX + name] = value
+    values = {name: value for name, value in flat(config).items() if name not in own}
+    values[TEXT_KIND] = text if text in TEXT_KINDS else UPLOAD
     if text not in (BUNDLED_TEXT, TOY_TEXT):
-        st.session_state[_FILE] = text
+        values[_FILE] = text
+    fill(PREFIX, values)
 
 
 def _from_link(packed: str) -> DistillConfig:
@@ -144,11 +146,10 @@ def _text() -> str | None:
     kind = st.segmented_control(
         "Text to learn on",
         list(TEXT_KINDS),
-        key=TEXT_KIND,
         format_func=TEXT_KINDS.__getitem__,
         required=True,
-        persist_state="session",
         help="The toy language has two tiny models of its own and takes seconds; its true distribution is known.",
+        **widget(PREFIX, TEXT_KIND, "default"),
     )
     if kind != UPLOAD:
         return str(kind)
@@ -158,7 +159,7 @@ def _text() -> str | None:
     )
     try:
         if given is not None and given.file_id != st.session_state.get(_TAKEN):
-            st.session_state[_FILE] = str(uploads.store(given.name, given.getvalue(), service().texts()))
+            st.session_state[PREFIX + _FILE] = str(uploads.store(given.name, given.getvalue(), service().texts()))
             st.session_state[_TAKEN] = given.file_id
         return _kept()
     except InvalidInput as error:
@@ -168,7 +169,7 @@ def _text() -> str | None:
 
 def _kept() -> str | None:
     """The path of the upload in use. Raises InvalidInput where it is gone, or holds nothing that can be learnt on."""
-    kept = st.session_state.get(_FILE)
+    kept = held(PREFIX, _FILE)
     if kept is None:
         st.info("Choose a file to learn on, or another text.", icon=":material/upload_file:")
         return None
@@ -177,7 +178,7 @@ def _kept() -> str | None:
         raise InvalidInput(
             f"The text {uploads.titled(path.name)} is not among the files uploaded here: choose it again."
         )
-    wrong = _unreadable(kept, *(str(st.session_state[f"{PREFIX}data.{name}"]) for name in ("column", "response")))
+    wrong = _unreadable(kept, *(str(held(PREFIX, f"data.{name}")) for name in ("column", "response")))
     if wrong:
         raise InvalidInput(uploads.titled(wrong))
     st.markdown(f":small[Learning on {plain(uploads.titled(path.name))}]")
