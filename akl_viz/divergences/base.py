@@ -150,8 +150,12 @@ class Divergence:
         Raises:
             InvalidInput: an unknown parameter or one outside its range, or a target that is needed and missing.
         """
+        return self.value_and_grad_at(pair, self.checked(params))
+
+    def value_and_grad_at(self, pair: Pair, checked: Mapping[str, float | str]) -> tuple[Tensor, Tensor]:
+        """`value_and_grad` at parameters that `checked` gave: a walk over many blocks has them checked once."""
         self._check_target(pair)
-        value, gradient = self.values_and_gradients(pair, **self.checked(params))
+        value, gradient = self.values_and_gradients(pair, **checked)
         if pair.full_support:
             return value, gradient
         # Beyond the range of the dtype there is no finite direction, as where the value is infinite by definition. The

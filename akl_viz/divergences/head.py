@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,7 @@ def head_of(pair: Pair, mu: float = 0.5, boundary: Boundary = "below") -> Head:
     """The pair's head at (mu, boundary), found once however many statistics ask for it."""
 
     def compute() -> Head:
-        return find_head(pair.p.detach(), mu, boundary, pair.room(f"head {mu} {boundary}"), pair.room("scratch"))
+        return find_head(pair.p.detach(), mu, boundary, pair.room)
 
     return pair.once(("head", mu, boundary), compute)
 
@@ -88,17 +89,17 @@ def find_head(
     probabilities: Tensor,
     mu: float = 0.5,
     boundary: Boundary = "below",
-    members: Tensor | None = None,
-    scratch: Tensor | None = None,
+    room: Callable[[str], Tensor | None] = lambda _name: None,
 ) -> Head:
-    """The head by the rule of `head_mask`, from probabilities (..., V); the last two are rooms of that shape to use."""
+    """The head by the rule of `head_mask`, from probabilities (..., V); `room` lends memory of that shape by name."""
     rule = Rule(float(MU.check(mu)), BOUNDARY.check(boundary) == "reach")
     rows = probabilities.reshape(-1, probabilities.shape[-1])
     ids, size, wide = short_heads(rows, rule)
     if len(wide) == 0:
         return Head(ids, size.view(probabilities.shape[:-1]), wide, rows[:0])
     many = rows if len(wide) == len(rows) else rows.index_select(0, wide)
-    found, sizes = wide_heads(many, rule, first_rows(members, many), first_rows(scratch, many))
+    members, scratch = (first_rows(room(name), many) for name in (f"head {mu} {boundary}", "scratch"))
+    found, sizes = wide_heads(many, rule, members, scratch)
     return Head(ids, size.index_copy(0, wide, sizes).view(probabilities.shape[:-1]), wide, found)
 
 

@@ -181,7 +181,7 @@ def _walk(
                 if gradients is None:
                     values[numbers] = job.divergence.value(pair, **job.params)
                 else:
-                    values[numbers], rows[part] = job.divergence.value_and_grad(pair, **job.params)
+                    values[numbers], rows[part] = job.divergence.value_and_grad_at(pair, job.params)
             if gradients is not None:
                 factor = job.scale if upstream is None else taken(upstream, where).unsqueeze(-1) * job.scale
                 gradients.add(rows, factor, student, where)

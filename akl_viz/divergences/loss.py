@@ -114,7 +114,7 @@ def _walk(
             flat = gradient.view(-1, vocabulary)
             place = flat[where] if isinstance(where, slice) else None
             buffers.lend(ROOM_FOR_GRADIENT, place)
-            values[where], found = job.divergence.value_and_grad(pair, **job.params)
+            values[where], found = job.divergence.value_and_grad_at(pair, job.params)
             if place is not None:
                 torch.mul(found, scale, out=place)
             else:

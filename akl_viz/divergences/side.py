@@ -53,12 +53,14 @@ def side_of(logits: Tensor, temperature: float, side: str, name: Callable[[int],
         return None if buffers is None else buffers.take(f"{side} {what}", logits.shape, logits.dtype, logits.device)
 
     check_temperature(temperature)
+    # Before the maximum where it can be: it takes a row from memory once for all that it does with it.
+    p = torch.softmax(logits, -1, out=room("p")) if temperature == 1.0 else None
     maximum = logits.amax(-1, keepdim=True)
     check_rows(maximum, side, name)
-    if temperature != 1.0:
+    if p is None:
         # Shifted first: a large offset divided by the temperature would round the differences.
         logits, maximum = torch.sub(logits, maximum, out=room("rows")).div_(temperature), torch.zeros_like(maximum)
-    p = torch.softmax(logits, -1, out=room("p"))
+        p = torch.softmax(logits, -1, out=room("p"))
     p.div_(p.sum(-1, keepdim=True))
     return Side(logits, maximum, p, p.amax(-1, keepdim=True).log_())
 

@@ -110,7 +110,7 @@ def test_the_heads_of_peaked_and_flat_rows_in_any_order_are_those_of_a_full_sort
 
 def test_heads_found_in_lent_memory_are_the_same():
     rows = mixed_rows(7, 10_000, torch.Generator().manual_seed(9))
-    lent = find_head(rows, 0.5, "below", torch.full_like(rows, 7.0), torch.full_like(rows, 7.0))
+    lent = find_head(rows, 0.5, "below", lambda _name: torch.full_like(rows, 7.0))
     assert torch.equal(lent.mask(), find_head(rows, 0.5).mask())
     room = torch.full_like(rows, 7.0)
     torch.testing.assert_close(lent.split(rows.clone(), room), find_head(rows, 0.5).split(rows.clone()))
