@@ -200,7 +200,7 @@ class _Shown:
 def _print_result(run: Run, *, as_json: bool) -> None:
     """The last row of every loss, or the whole history as JSON."""
     history = run.history()
-    for note in run.meta.get("notes") or ():
+    for note in run.notes:
         sys.stderr.write(f"{note}\n")
     if as_json:
         rows = [{name: _plain(value) for name, value in row.items()} for row in history.to_dict("records")]

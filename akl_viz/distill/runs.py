@@ -94,6 +94,12 @@ class Run:
         """The rows of history.parquet; see `read_history`."""
         return read_history(self.folder)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying although nothing is wrong: what of files, rows and models the run does not use."""
+        given = self.meta.get("notes")
+        return tuple(note for note in given if isinstance(note, str)) if isinstance(given, list) else ()
+
     def checkpoints(self, loss: str) -> dict[int, Path]:
         """Step -> folder of every whole checkpoint of a loss, in order of step; each loads with transformers."""
         return step_entries(self.folder / CHECKPOINTS / loss_folder(loss))

@@ -3,6 +3,9 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from akl_viz.distill import RunStore
+from akl_viz.distill.records import ProbeRow
+from akl_viz.ui.plain import plain
 from akl_viz.ui.race.service import service
 from tests.race.conftest import toy_config, wait_for
 
@@ -67,3 +70,27 @@ def test_pause_and_go_on_are_one_button_which_keeps_the_focus(race):
     assert race.control.paused
     after.click().run()
     assert not race.control.paused
+
+
+def _shown():
+    import streamlit as st
+
+    from akl_viz.ui.race import live
+
+    live.show(st.session_state["name"])
+
+
+def test_what_a_run_does_not_use_is_said_on_its_page(root):
+    said = ["rows.jsonl: not used of its columns: ![x](http://elsewhere) in 2 of 3 rows.", "A row is left out."]
+    store = RunStore.create(root / "mine", losses=["mine"])
+    store.update(notes=[*said, *(f"note {number}" for number in range(11)), 7, None])
+    store.row("mine", 0, ProbeRow(0.9, 0.8, 0.5, 0.4, 0.6, 0.7, 20.0, 2.0), seconds=0.0, tokens=0, train_loss=0.5)
+    store.finish("finished")
+    store.close()
+    page = AppTest.from_function(_shown, default_timeout=60)
+    page.session_state["name"] = "mine"
+    page.run()
+    assert not page.exception
+    captions = [caption.value for caption in page.caption]
+    assert captions[:2] == [plain(note) for note in said]
+    assert captions[12] == "The run's run.json says more: 1 further."

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.7
 REDRAW_SECONDS = 3.0
 ELSEWHERE_SECONDS = 2.0
 OTHERS_SECONDS = 3.0
+_MOST_NOTES = 12
 _DRAWN = "race.drawn"
 """Session key: the run whose curves are on the page, its measurements then, and when that was."""
 
@@ -49,10 +50,19 @@ def show(name: str) -> Run | None:
     elif race is None:
         _ended(run)
         _changed(name, changes)
+    _notes(run)
     curves(run)
     if not moment(run, key=f"race.moment.{name}") and race is None and run.status != "running":
         st.info("Nothing was measured in this run.", icon=":material/info:")
     return run
+
+
+def _notes(run: Run) -> None:
+    """What of the files, rows and models the run does not use, as its command says on the shell."""
+    for note in run.notes[:_MOST_NOTES]:
+        st.caption(plain(note))
+    if len(run.notes) > _MOST_NOTES:
+        st.caption(f"The run's run.json says more: {len(run.notes) - _MOST_NOTES:,} further.")
 
 
 @st.fragment(run_every=ELSEWHERE_SECONDS)
