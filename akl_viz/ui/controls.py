@@ -57,9 +57,7 @@ def _agreed(reference: str) -> bool:
     if parse_reference(reference, Policy.for_app()).kind != "hub" or reference in chosen:
         return True
     st.warning(f"This link asks for {plain(reference)} from the hub.", icon=":material/download:")
-    if st.button(f"Load {plain(reference)}", key=f"tokens.load.{reference}"):
-        chosen.add(reference)
-        st.rerun()
+    st.button(f"Load {plain(reference)}", key=f"tokens.load.{reference}", on_click=chosen.add, args=(reference,))
     return False
 
 

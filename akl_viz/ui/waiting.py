@@ -15,6 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import streamlit as st
 
 from akl_viz.records import TokenTrace
+from akl_viz.ui.clicked import clicked, forget_clicks
 from akl_viz.ui.jobs import Job
 from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import TraceRequest, service
@@ -51,6 +52,11 @@ class Followed(Generic[Key, T]):
     stopped: bool = False
     """Whether this session pressed Stop; the job itself goes on where others want it."""
 
+    def stop(self, watcher: str) -> None:
+        """Wait no more."""
+        self.stopped = True
+        self.job.leave(watcher)
+
 
 @dataclass(frozen=True)
 class Waiting(Generic[Key, T]):
@@ -83,8 +89,10 @@ class Waiting(Generic[Key, T]):
         if not isinstance(outcome, str):
             return outcome
         self.say(followed, outcome)
-        if st.button("Run it again" if followed.stopped else "Try again", key=f"{self.page}.retry"):
+        click = clicked(st, "Run it again" if followed.stopped else "Try again", f"{self.page}.retry")
+        if click:
             self.leave()
+            click.done()
             st.rerun()
         return None
 
@@ -126,6 +134,7 @@ def one_run() -> Iterator[None]:
     followed = [name.removeprefix(_JOB) for name in map(str, st.session_state) if name.startswith(_JOB)]
     for page in set(followed) - st.session_state[_ASKED]:
         _leave(page)
+    forget_clicks()
 
 
 def _leave(page: str) -> None:
@@ -143,16 +152,21 @@ def _watcher() -> str:
 def _progress(waiting: Waiting[Any, Any], followed: Followed[Any, Any]) -> None:
     """Progress and a way out; when the job ends the page runs again and polling stops."""
     job = followed.job
-    if job.done or not job.watch(_watcher()):
+    if followed.stopped or job.done or not job.watch(_watcher()):
         st.rerun()
     ahead = waiting.jobs().ahead(job)
     stage = f"Waiting for {ahead} other {waiting.noun}{'s' if ahead > 1 else ''}" if ahead else job.stage
     bar, button = st.columns([5, 1], vertical_alignment="bottom")
     bar.progress(job.fraction, text=plain(stage))
-    if button.button("Stop", key=f"{waiting.page}.stop", icon=":material/stop:", width="stretch"):
-        followed.stopped = True
-        job.leave(_watcher())
-        st.rerun()
+    # A callback, which comes before the run of the page: one that ends early cannot lose the click.
+    button.button(
+        "Stop",
+        key=f"{waiting.page}.stop",
+        icon=":material/stop:",
+        width="stretch",
+        on_click=followed.stop,
+        args=(_watcher(),),
+    )
 
 
 _TRACES: Waiting[TraceRequest, TokenTrace] = Waiting("tokens", "comparison", lambda: service())

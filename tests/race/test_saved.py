@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from akl_viz.distill import DataConfig, ProbeRow, RunStore
 from akl_viz.ui.race.service import RaceService, service
+from akl_viz.ui.race.start import Shown
 from tests.race.conftest import toy_config, wait_for
 
 LONG = 100_000
@@ -191,7 +192,7 @@ def compared(root, *configs):
     for place, config in enumerate(configs):
         started(root, f"run-{place}", config, measured=True)
     others = [f"run-{place}" for place in range(1, len(configs))]
-    return [box.value for box in listed(**{"race.open": "run-0", "race.compared": others}).warning]
+    return [box.value for box in listed(**{"race.shown": Shown("run-0"), "race.compared": others}).warning]
 
 
 TOY = toy_config()
@@ -213,7 +214,7 @@ def test_runs_of_one_teacher_and_text_are_drawn_without_a_word(root):
 def test_a_run_that_is_not_drawn_is_not_spoken_of(root):
     started(root, "empty", TOY)
     started(root, "full", AUSTEN, measured=True)
-    page = listed(**{"race.open": "full", "race.compared": ["empty"]})
+    page = listed(**{"race.shown": Shown("full"), "race.compared": ["empty"]})
     assert not any(NOT_COMPARABLE in box.value for box in page.warning)
 
 

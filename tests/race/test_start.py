@@ -40,9 +40,9 @@ def pressed(page, config=None):
 
 def test_a_second_press_shows_the_run_of_the_first(page):
     (first,) = pressed(page)
-    page.session_state["race.open"] = None
+    page.session_state["race.shown"].name = None
     assert pressed(page) == [first]
-    assert page.session_state["race.open"] == first.name
+    assert page.session_state["race.shown"].name == first.name
 
 
 def test_a_second_press_long_after_is_one_as_long_as_no_step_was_taken(page):

@@ -8,6 +8,7 @@ from akl_viz.errors import AklVizError
 from akl_viz.toys import LowRankConfig, LowRankResult
 from akl_viz.ui.capacity.runs import runs, stored
 from akl_viz.ui.capacity.state import STORED, Wanted
+from akl_viz.ui.clicked import clicked
 from akl_viz.ui.plain import plain
 from akl_viz.ui.waiting import Waiting
 
@@ -87,9 +88,11 @@ def _offer(config: LowRankConfig) -> None:
     students = len(config.losses) * len(config.ranks) * config.seeds
     size = f"{config.contexts} contexts and {config.tokens} tokens, {config.steps:,} steps each"
     words.markdown(f":gray[{students:,} student{'s' * (students != 1)} over {size}.]")
-    if button.button("Run", key="capacity.run", icon=":material/play_arrow:", width="stretch"):
+    click = clicked(button, "Run", "capacity.run", icon=":material/play_arrow:", width="stretch")
+    if click:
         _RUNS.leave()
         _forget()
         _RUNS.follow(config)
         st.session_state[_STARTED] = config
+        click.done()
         st.rerun()

@@ -13,11 +13,12 @@ from akl_viz.distill import Run
 from akl_viz.distill import open_run as open_run_folder
 from akl_viz.errors import AklVizError
 from akl_viz.figures.race import PANELS, key_html, race_panel
+from akl_viz.ui.clicked import clicked
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.moment import moment
 from akl_viz.ui.race.saved import STORED, STORED_TITLE, asking, comparison
 from akl_viz.ui.race.service import Race, service
-from akl_viz.ui.race.start import open_run
+from akl_viz.ui.race.start import shown_run
 from akl_viz.ui.race.uploads import titled
 from akl_viz.ui.results import theme
 
@@ -231,10 +232,16 @@ def _ended(run: Run) -> None:
         st.error(plain(titled(message) or words), icon=":material/error:")
     else:
         st.info(plain(f"{words} {message}".strip()), icon=":material/info:")
-    if run.resumable and st.button("Resume", key="race.resume", icon=":material/play_arrow:"):
+    if not run.resumable:
+        return
+    click = clicked(st, "Resume", "race.resume", run.folder.name, icon=":material/play_arrow:")
+    if click:
+        shown = shown_run()
         try:
-            open_run(service().resume(run.folder.name).name)
+            shown.name = service().resume(run.folder.name).name
         except AklVizError as error:
+            click.done()
             st.error(plain(str(error)), icon=":material/error:")
             return
+        click.done()
         st.rerun()

@@ -13,10 +13,11 @@ from akl_viz.distill import Run
 from akl_viz.errors import AklVizError
 from akl_viz.paths import DATA
 from akl_viz.ui import followed
+from akl_viz.ui.clicked import clicked
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race import setup, uploads
 from akl_viz.ui.race.service import service
-from akl_viz.ui.race.start import OPEN, PAGE, open_run
+from akl_viz.ui.race.start import PAGE, shown_run
 
 STORED = DATA / "runs" / "forty-steps"
 STORED_TITLE = "A run to begin with"
@@ -35,10 +36,10 @@ def opened() -> str | None:
     _answered()
     asked = followed.take(PAGE, "run")
     if asked is not None or followed.gone(PAGE, "run"):
-        st.session_state[OPEN] = asked
+        shown_run().name = asked
     going = service().active()
-    name: str | None = st.session_state.get(OPEN) or (going[0].name if going else None)
-    st.session_state[OPEN] = name
+    name = shown_run().name or (going[0].name if going else None)
+    shown_run().name = name
     named = name if name is not None and service().known(name) else None
     followed.write(PAGE, "run", named)
     return name
@@ -133,19 +134,26 @@ def _actions(run: Run, shown: str | None) -> None:
     """Open and delete."""
     name = run.folder.name
     with st.container(horizontal=True, vertical_alignment="center"):
-        if name != shown and st.button(f"Open {plain(name)}", key="race.show", icon=":material/visibility:"):
-            open_run(name)
-            st.rerun()
-        if run.config is not None and st.button(
-            "Use its settings again", key="race.again", icon=":material/replay:", help="Fills the boxes above."
-        ):
-            setup.use_again(run)
-            st.rerun()
+        if name != shown:
+            click = clicked(st, f"Open {plain(name)}", "race.show", name, icon=":material/visibility:")
+            if click:
+                shown_run().name = name
+                click.done()
+                st.rerun()
+        if run.config is not None:
+            words, icon = "Fills the boxes above.", ":material/replay:"
+            click = clicked(st, "Use its settings again", "race.again", name, icon=icon, help=words)
+            if click:
+                setup.use_again(run)
+                click.done()
+                st.rerun()
         # A run that waits to be resumed is not written yet, but somebody wants it.
         wanted = run.status == "running" or any(race.name == name for race in service().active())
-        if st.button(f"Delete {plain(name)}", key="race.delete", icon=":material/delete:", disabled=wanted):
+        click = clicked(st, f"Delete {plain(name)}", "race.delete", name, icon=":material/delete:", disabled=wanted)
+        if click:
             st.session_state[_ASKING] = True
             _confirm(name, sum(file.stat().st_size for file in run.folder.rglob("*") if file.is_file()))
+            click.done()
 
 
 def asking() -> bool:
@@ -166,8 +174,8 @@ def _confirm(name: str, size: int) -> None:
         except AklVizError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
-        if st.session_state.get(OPEN) == name:
-            open_run(None)
+        if shown_run().name == name:
+            shown_run().name = None
         st.rerun()
 
 

@@ -16,12 +16,13 @@ from akl_viz.errors import AklVizError
 from akl_viz.models.files import read_json
 from akl_viz.models.locate import locate
 from akl_viz.models.reference import Policy, parse_reference
+from akl_viz.ui.clicked import clicked
 from akl_viz.ui.plain import plain
 from akl_viz.ui.race.service import Race, service
 
 PAGE = "race"
 """Whose parameters of the address they are."""
-OPEN = "race.open"
+_SHOWN = "race.shown"
 """Session key of the run that is shown."""
 _PRESS = "race.press"
 """Session key of the last press of Start."""
@@ -55,24 +56,39 @@ class Press:
         return (race.active and not race.latest) or time.monotonic() - self.when < TWICE_SECONDS
 
 
-def open_run(name: str | None) -> None:
-    """Show a run from the next run of the page on; None shows the stored one."""
-    st.session_state[OPEN] = name
+@dataclass
+class Shown:
+    """The run that a session shows; changed in place, for the same reason."""
+
+    name: str | None = None
+    """None shows the stored one."""
+
+
+def shown_run() -> Shown:
+    """The run that this session shows: a new name counts from the next run of the page on."""
+    shown: Shown = st.session_state.setdefault(_SHOWN, Shown())
+    return shown
 
 
 def start_row(config: DistillConfig | None) -> None:
     """Estimate, start button and command."""
     button, words = st.columns([1, 3], vertical_alignment="center")
-    pressed = button.button("Start", key="race.start", icon=":material/flag:", disabled=config is None, width="stretch")
+    options = {"icon": ":material/flag:", "disabled": config is None, "width": "stretch"}
+    click = clicked(button, "Start", "race.start", **options)
     if config is None:
+        click.done()
         return
     words.markdown(f":gray[{_cost(config)}]")
-    if pressed:
+    if click:
+        press, shown = st.session_state.setdefault(_PRESS, Press()), shown_run()
+        # From here to the end of the click nothing looks into the session, so that no other run comes in between.
         try:
-            open_run(st.session_state.setdefault(_PRESS, Press()).start(config).name)
+            shown.name = press.start(config).name
         except AklVizError as error:
+            click.done()
             st.error(plain(str(error)), icon=":material/error:")
             return
+        click.done()
         st.rerun()
 
 
