@@ -122,7 +122,7 @@ def _row(arguments: argparse.Namespace, path: Path) -> Example:
 def _trace(arguments: argparse.Namespace, text: str | Example, settings: Settings) -> TokenTrace:
     from akl_viz.analysis.trace import token_trace
     from akl_viz.distill.dialogue import Dialogue
-    from akl_viz.models import ModelPool, Parts, Policy
+    from akl_viz.models import ModelPool, Parts, Policy, reading_of
 
     pool = ModelPool()
     teacher, student = pool.pair(
@@ -134,7 +134,7 @@ def _trace(arguments: argparse.Namespace, text: str | Example, settings: Setting
     )
     if isinstance(text, str):
         return token_trace(teacher, student, text, settings)
-    with Dialogue(teacher.tokenizer, chat=arguments.chat) as dialogue:
+    with Dialogue(reading_of(teacher, student).tokenizer, chat=arguments.chat) as dialogue:
         parts: Parts = dialogue.write(text).parts
         for note in dialogue.notes():
             sys.stderr.write(f"{note}\n")

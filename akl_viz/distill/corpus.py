@@ -25,6 +25,8 @@ _PIECE = 200_000
 """Characters that are tokenised at a time, so that a long text can be given up halfway."""
 
 Check = Callable[[], None]
+Scored = Callable[[str, Sequence[int]], None]
+"""Called with every text that is used and its tokens; raises where the models cannot score them."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,26 @@ class Corpus:
     held_out: tuple[TokenSequence, ...]
     notes: tuple[str, ...] = ()
     """What is worth saying: the text was too short to hold a part out, columns or rows are not used."""
+    chats: bool = False
+    """Whether a chat template wrote some of it."""
 
 
-def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, check: Check) -> Corpus:
+@dataclass(frozen=True)
+class _Reader:
+    """What reads a text."""
+
+    tokenizer: Any
+    check: Check
+    scored: Scored
+
+
+def _anything(text: str, ids: Sequence[int]) -> None:
+    """Every text can be scored."""
+
+
+def load_corpus(
+    data: DataConfig, tokenizer: Any, context: int, windows: int, check: Check, scored: Scored | None = None
+) -> Corpus:
     """The sequences of a run.
 
     A text is one stream of tokens, cut into windows; rows of a table without a response are joined to such a stream by
@@ -45,30 +64,32 @@ def load_corpus(data: DataConfig, tokenizer: Any, context: int, windows: int, ch
 
     Args:
         data: which text, and how long a sequence may be.
-        tokenizer: of both models.
+        tokenizer: what the text is read with; see `reading_of`.
         context: most tokens both models take.
         windows: most held-out sequences.
         check: called between pieces of work; raises to give up.
+        scored: called with every text and its tokens.
 
     Raises:
         InvalidInput: the file is missing, empty, too large, broken, or holds nothing of two tokens or more.
     """
+    reader = _Reader(tokenizer, check, scored or _anything)
     length = min(data.window, context)
     prompt = min(data.prompt_tokens, length - 1) if data.source != "text" else 1
     if data.text == BUNDLED_TEXT:
-        train, held_out = _bundled_streams(tokenizer, check)
+        train, held_out = _bundled_streams(reader)
         return Corpus(Windows(train, length, prompt), spaced(held_out, length, windows))
     path = Path(data.text).expanduser()
     if path.suffix.lower() == ".txt":
-        return from_stream(_stream(tokenizer, [read_text(path)], False, check)[0], length, prompt, windows, path.name)
+        return from_stream(_stream(reader, [read_text(path)], ends=False)[0], length, prompt, windows, path.name)
     rows = read_rows(path, data.column, data.response, check)
     if any(example.response or example.messages for example in rows.examples):
-        found = _from_rows(rows, data, tokenizer, length, windows, check)
+        found = _from_rows(rows, data, reader, length, windows)
     elif data.response_only:
         raise InvalidInput(f"{path.name} has no column of responses: name it, or let the loss count on the whole text.")
     else:
         texts = (example.prompt for example in rows.examples)
-        stream, left_out = _stream(tokenizer, texts, True, check)
+        stream, left_out = _stream(reader, texts, ends=True)
         found = from_stream(stream, length, prompt, windows, path.name)
         told = [f"{left_out} texts of fewer than two tokens are left out."] if left_out else []
         told += [f"{path.name} has no responses, so the chat template is not applied."] if data.chat else []
@@ -95,7 +116,7 @@ def spaced(stream: Tensor, length: int, count: int) -> tuple[TokenSequence, ...]
     return tuple(TokenSequence(stream[start : start + length]) for start in starts)
 
 
-def _bundled_streams(tokenizer: Any, check: Check) -> tuple[Tensor, Tensor]:
+def _bundled_streams(reader: _Reader) -> tuple[Tensor, Tensor]:
     """(train, held out): the novels joined by the end token, the last 5 % of each held out."""
     parts: tuple[list[str], list[str]] = ([], [])
     files = sorted((DATA / "corpus").glob("*.txt.xz"))
@@ -106,22 +127,24 @@ def _bundled_streams(tokenizer: Any, check: Check) -> tuple[Tensor, Tensor]:
         cut = text.find("\n\n", int(len(text) * (1 - HELD_OUT_SHARE)))
         parts[0].append(text[:cut])
         parts[1].append(text[cut:].lstrip("\n"))
-    train, held_out = (_stream(tokenizer, texts, True, check)[0] for texts in parts)
+    train, held_out = (_stream(reader, texts, ends=True)[0] for texts in parts)
     return train, held_out
 
 
-def _stream(tokenizer: Any, texts: Iterable[str], ends: bool, check: Check) -> tuple[Tensor, int]:
+def _stream(reader: _Reader, texts: Iterable[str], *, ends: bool) -> tuple[Tensor, int]:
     """The tokens of all texts in a row, each with the begin token where it belongs, and how many texts are left out.
 
     With `ends` the end token follows each, and texts below two tokens are left out.
     """
+    tokenizer = reader.tokenizer
     end = tokenizer.eos_token_id
     parts, left_out = [], 0
     for text in texts:
-        ids = [id_ for piece in _pieces(text) for id_ in plain_ids(tokenizer, piece, check)]
+        ids = [id_ for piece in _pieces(text) for id_ in plain_ids(tokenizer, piece, reader.check)]
         if ends and len(ids) < 2:
             left_out += 1
             continue
+        reader.scored(text, ids)
         ids = [*begin(tokenizer, ids).ids, *ids]
         parts.append(torch.tensor([*ids, *([end] if ends and end is not None else [])], dtype=torch.int64))
     return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64), left_out
@@ -147,22 +170,25 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _from_rows(table: Rows, data: DataConfig, tokenizer: Any, length: int, windows: int, check: Check) -> Corpus:
+def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, windows: int) -> Corpus:
     """A corpus whose sequences are the rows of a table, each with its prompt."""
     name = Path(data.text).name
     every = data.responses == "all" if data.response_only and data.source == "text" else None
     rows, cut = [], 0
-    with Dialogue(tokenizer, chat=data.chat, every=every, check=check) as dialogue:
+    with Dialogue(reader.tokenizer, chat=data.chat, every=every, check=reader.check) as dialogue:
         for example in table.examples:
-            check()
+            reader.check()
             row = dialogue.encode(example)
             first = row.responses[0][0] if data.response_only or data.source != "text" else 1
             if max(2, first + 1) > min(len(row.ids), length):
                 continue
             cut += len(row.ids) > length
+            reader.scored(
+                row.text if len(row.ids) <= length else reader.tokenizer.decode(row.ids[:length]), row.ids[:length]
+            )
             ids = torch.tensor(row.ids[:length])
             rows.append(TokenSequence(ids, max(min(row.prompt, len(ids) - 1), 1), data.response_only, row.responses))
-        notes = dialogue.notes()
+        notes, chats = dialogue.notes(), dialogue.chats
     if not rows:
         raise InvalidInput(
             f"{name} holds no row with two tokens or more, of which one is to be learnt, within the "
@@ -172,8 +198,8 @@ def _from_rows(table: Rows, data: DataConfig, tokenizer: Any, length: int, windo
     kept = max(1, int(len(rows) * HELD_OUT_SHARE))
     if len(rows) < 2:
         note = f"{name} has a single usable row, so students are measured on the row they learn on."
-        return Corpus(rows, tuple(rows), (*notes, note))
-    return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]), notes)
+        return Corpus(rows, tuple(rows), (*notes, note), chats)
+    return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]), notes, chats)
 
 
 def _lost(left_out: int, cut: int, total: int, length: int) -> tuple[str, ...]:

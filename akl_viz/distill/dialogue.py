@@ -31,6 +31,7 @@ class Written:
 class Encoded:
     """A row as tokens."""
 
+    text: str
     ids: list[int]
     responses: tuple[tuple[int, int], ...]
     """First token of each response and the token after it."""
@@ -60,6 +61,8 @@ class Dialogue:
         self._chat = chat
         self._every = every
         self._template = ChatTemplate(tokenizer, check)
+        self.chats = False
+        """Whether some row was written by the chat template."""
         self._rows = 0
         self._several: Counter[str] = Counter()
         self._unsaid: Counter[str] = Counter()
@@ -102,7 +105,7 @@ class Dialogue:
             starts.append(starts[-1] + len(ids))
         counted = written.responses if self._every else written.responses[-1:]
         spans = tuple((starts[place], starts[place + 1]) for place in counted)
-        return Encoded([token for ids in parts for token in ids], spans)
+        return Encoded("".join(written.parts.texts), [token for ids in parts for token in ids], spans)
 
     def notes(self) -> tuple[str, ...]:
         """What is worth saying about the rows read so far."""
@@ -116,6 +119,7 @@ class Dialogue:
 
     def _templated(self, example: Example) -> Written:
         """A row in the chat template, cut where the assistant begins and ends."""
+        self.chats = True
         messages = example.chat()
         asked = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
         wanted = [Turns(messages)]
