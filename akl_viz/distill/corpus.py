@@ -174,11 +174,15 @@ def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, wind
     """A corpus whose sequences are the rows of a table, each with its prompt."""
     name = Path(data.text).name
     every = data.responses == "all" if data.response_only and data.source == "text" else None
-    rows, cut = [], 0
+    rows, cut, silent = [], 0, 0
     with Dialogue(reader.tokenizer, chat=data.chat, every=every, check=reader.check) as dialogue:
         for example in table.examples:
             reader.check()
             row = dialogue.encode(example)
+            silent += not row.learnt
+            if data.response_only and not row.learnt:
+                # All that would be learnt is to end the text.
+                continue
             first = row.responses[0][0] if data.response_only or data.source != "text" else 1
             if max(2, first + 1) > min(len(row.ids), length):
                 continue
@@ -189,17 +193,33 @@ def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, wind
             ids = torch.tensor(row.ids[:length])
             rows.append(TokenSequence(ids, max(min(row.prompt, len(ids) - 1), 1), data.response_only, row.responses))
         notes, chats = dialogue.notes(), dialogue.chats
+    told = _unanswered(silent, len(table.examples), data)
+    if not rows and silent == len(table.examples):
+        raise InvalidInput(
+            f"{name} holds no response to learn, since all are empty: name another column, or let the loss count on "
+            "the whole text."
+        )
     if not rows:
         raise InvalidInput(
             f"{name} holds no row with two tokens or more, of which one is to be learnt, within the "
             f"window of {length} tokens: use longer texts, or a longer window."
         )
-    notes += _lost(len(table.examples) - len(rows), cut, len(table.examples), length)
+    left_out = len(table.examples) - len(rows) - silent * data.response_only
+    notes += told + _lost(left_out, cut, len(table.examples), length)
     kept = max(1, int(len(rows) * HELD_OUT_SHARE))
     if len(rows) < 2:
         note = f"{name} has a single usable row, so students are measured on the row they learn on."
         return Corpus(rows, tuple(rows), (*notes, note), chats)
     return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]), notes, chats)
+
+
+def _unanswered(silent: int, total: int, data: DataConfig) -> tuple[str, ...]:
+    """What becomes of rows without a response among others that have one."""
+    if not silent:
+        return ()
+    if data.response_only:
+        return (f"{silent} of {total} rows are left out: they have no response to learn.",)
+    return (f"{silent} of {total} rows have no response, so their prompt is learnt alone.",) * (data.source == "text")
 
 
 def _lost(left_out: int, cut: int, total: int, length: int) -> tuple[str, ...]:

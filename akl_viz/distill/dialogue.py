@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from akl_viz.distill.files import Example
-from akl_viz.distill.messages import Message
+from akl_viz.distill.messages import Message, is_learnt
 from akl_viz.models.templates import ChatTemplate, Turns
 from akl_viz.models.text import Parts, part_ids
 
@@ -25,6 +25,8 @@ class Written:
     parts: Parts
     responses: tuple[int, ...]
     """Which of the parts the assistant says."""
+    learnt: tuple[int, ...]
+    """Those of them that say something to learn."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,12 @@ class Encoded:
 
     text: str
     ids: list[int]
+    prompt: int
+    """Tokens before the last response that is chosen."""
     responses: tuple[tuple[int, int], ...]
-    """First token of each response and the token after it."""
-
-    @property
-    def prompt(self) -> int:
-        """Tokens before the last response."""
-        return self.responses[-1][0]
+    """First token of each response that counts, and the token after it."""
+    learnt: bool
+    """Whether some response says something to learn."""
 
 
 class Dialogue:
@@ -88,7 +89,7 @@ class Dialogue:
         if self._chat or example.messages:
             return self._templated(example)
         before = example.prompt if example.prompt[-1:].isspace() or not example.response else f"{example.prompt}\n"
-        return Written(Parts((before, example.response), ends=True), (1,))
+        return Written(Parts((before, example.response), ends=True), (1,), (1,) if example.response.strip() else ())
 
     def encode(self, example: Example) -> Encoded:
         """A row as tokens; prompt and responses are tokenised apart, so that each boundary falls between two tokens.
@@ -103,9 +104,16 @@ class Dialogue:
         starts = [0]
         for ids in parts:
             starts.append(starts[-1] + len(ids))
-        counted = written.responses if self._every else written.responses[-1:]
+        told = written.learnt if self._every is not None else written.responses
+        counted = told if self._every else told[-1:]
         spans = tuple((starts[place], starts[place + 1]) for place in counted)
-        return Encoded("".join(written.parts.texts), [token for ids in parts for token in ids], spans)
+        return Encoded(
+            "".join(written.parts.texts),
+            [token for ids in parts for token in ids],
+            spans[-1][0] if spans else starts[written.responses[-1]],
+            spans,
+            bool(written.learnt),
+        )
 
     def notes(self) -> tuple[str, ...]:
         """What is worth saying about the rows read so far."""
@@ -139,7 +147,7 @@ class Dialogue:
             which = "Every response of a chat counts" if self._every else "Only the last response of a chat counts"
             self._several[f"{which}, where there are several"] += 1
         self._unsaid.update(_unsaid(messages, example.tools, whole))
-        return _cut(whole, spans)
+        return _cut(whole, spans, [is_learnt(messages[place]) for place in asked][-len(spans) :])
 
 
 def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[list[int], int]:
@@ -175,15 +183,16 @@ def _shared(before: str, whole: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(whole))
 
 
-def _cut(whole: str, spans: list[tuple[int, int]]) -> Written:
-    """A text in parts, by the places of its responses."""
-    texts, responses, done = [], [], 0
+def _cut(whole: str, spans: list[tuple[int, int]], learnt: list[bool]) -> Written:
+    """A text in parts, by the places of its responses, of which some are learnt."""
+    texts, done = [], 0
     for start, end in spans:
         texts += [whole[done:start], whole[start:end]]
-        responses.append(len(texts) - 1)
         done = end
     rest = [whole[done:]] if done < len(whole) else []
-    return Written(Parts((*texts, *rest), rendered=True), tuple(responses))
+    responses = tuple(range(1, len(texts), 2))
+    kept = tuple(place for place, one in zip(responses, learnt, strict=True) if one)
+    return Written(Parts((*texts, *rest), rendered=True), responses, kept)
 
 
 def _unsaid(messages: list[Message], tools: tuple[Any, ...], whole: str) -> set[str]:

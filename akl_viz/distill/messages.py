@@ -27,6 +27,10 @@ _ROLES = {
 """Who speaks in the ShareGPT form -> its role."""
 
 
+_ABOUT = {"role", "name", "id", "type", "index"}
+"""Fields that say something about a message, and nothing of what it says."""
+
+
 def messages_of(where: str, name: str, values: Sequence[Any]) -> tuple[Message, ...]:
     """The messages of a column: role and content, or from and value as in ShareGPT.
 
@@ -66,6 +70,13 @@ def _joined(where: str, name: str, parts: list[Any]) -> str:
             "only texts are read here."
         )
     return "".join(map(str, texts))
+
+
+def is_learnt(message: Message) -> bool:
+    """Whether a message of the assistant says something that can be learnt, by its content, reasoning or calls."""
+    return any(
+        value.strip() if isinstance(value, str) else value for name, value in message.items() if name not in _ABOUT
+    )
 
 
 def ends_with_assistant(where: str, name: str, messages: tuple[Message, ...]) -> tuple[Message, ...]:
