@@ -15,6 +15,7 @@ from akl_viz.distill.config import BUNDLED_TEXT, DataConfig
 from akl_viz.distill.content import read_text
 from akl_viz.distill.dialogue import Dialogue
 from akl_viz.distill.files import Rows, read_rows
+from akl_viz.distill.messages import answers, weighs_nothing
 from akl_viz.distill.sequences import TokenSequence, Windows
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
 from akl_viz.models.text import begin
@@ -174,12 +175,13 @@ def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, wind
     """A corpus whose sequences are the rows of a table, each with its prompt."""
     name = Path(data.text).name
     every = data.responses == "all" if data.response_only and data.source == "text" else None
-    rows, cut, silent = [], 0, 0
+    rows, cut, silent, weighed = [], 0, 0, 0
     with Dialogue(reader.tokenizer, chat=data.chat, every=every, check=reader.check) as dialogue:
         for example in table.examples:
             reader.check()
             row = dialogue.encode(example)
-            silent += not row.learnt
+            silent += not (row.learnt if data.response_only else any(map(answers, example.responses())))
+            weighed += any(map(weighs_nothing, example.messages))
             if data.response_only and not row.learnt:
                 # All that would be learnt is to end the text.
                 continue
@@ -193,11 +195,11 @@ def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, wind
             ids = torch.tensor(row.ids[:length])
             rows.append(TokenSequence(ids, max(min(row.prompt, len(ids) - 1), 1), data.response_only, row.responses))
         notes, chats = dialogue.notes(), dialogue.chats
-    told = _unanswered(silent, len(table.examples), data)
+    told = _unlearnt(silent, weighed, len(table.examples), data)
     if not rows and silent == len(table.examples):
         raise InvalidInput(
-            f"{name} holds no response to learn, since all are empty: name another column, or let the loss count on "
-            "the whole text."
+            f"{name} holds no response to learn, since all are empty or of weight 0: name another column, or let the "
+            "loss count on the whole text."
         )
     if not rows:
         raise InvalidInput(
@@ -213,13 +215,15 @@ def _from_rows(table: Rows, data: DataConfig, reader: _Reader, length: int, wind
     return Corpus(rows[:-kept], tuple(rows[-kept:][:windows]), notes, chats)
 
 
-def _unanswered(silent: int, total: int, data: DataConfig) -> tuple[str, ...]:
-    """What becomes of rows without a response among others that have one."""
-    if not silent:
-        return ()
+def _unlearnt(silent: int, weighed: int, total: int, data: DataConfig) -> tuple[str, ...]:
+    """What becomes of rows without a response among others that have one, and of responses of weight 0."""
     if data.response_only:
-        return (f"{silent} of {total} rows are left out: they have no response to learn.",)
-    return (f"{silent} of {total} rows have no response, so their prompt is learnt alone.",) * (data.source == "text")
+        return (f"{silent} of {total} rows are left out: they have no response to learn.",) * bool(silent)
+    if data.source != "text":
+        return ()
+    alone = f"{silent} of {total} rows have no response, so their prompt is learnt alone."
+    too = f"{weighed} of {total} rows hold responses of weight 0, which are learnt too where the whole text is."
+    return (*[alone] * bool(silent), *[too] * bool(weighed))
 
 
 def _lost(left_out: int, cut: int, total: int, length: int) -> tuple[str, ...]:

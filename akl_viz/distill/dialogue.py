@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from akl_viz.distill.files import Example
-from akl_viz.distill.messages import Message, is_learnt
+from akl_viz.distill.messages import WEIGHT, Message, is_learnt, weighs_nothing
 from akl_viz.models.templates import ChatTemplate, Turns
 from akl_viz.models.text import Parts, part_ids
 
@@ -137,17 +137,20 @@ class Dialogue:
         whole, *texts = self._template.render(wanted, example.tools)
         pairs = [(texts[2 * place] if turn else "", texts[2 * place + 1]) for place, turn in enumerate(asked)]
         said = [str(messages[place]["content"]) for place in asked]
+        learnt = [is_learnt(messages[place]) for place in asked]
         spans = _spans(whole, pairs, said)
         if spans is None:
             spans = [(_shared(pairs[-1][0], whole), len(whole))]
             if self._every is not None:
                 note = "Only the last response counts, since the chat template writes earlier ones otherwise later on"
                 self._several[note] += 1
-        elif len(asked) > 1 and self._every is not None:
+        elif sum(learnt) > 1 and self._every is not None:
             which = "Every response of a chat counts" if self._every else "Only the last response of a chat counts"
             self._several[f"{which}, where there are several"] += 1
+        if self._every is not None and any(map(weighs_nothing, messages)):
+            self._several["Responses of weight 0 do not count"] += 1
         self._unsaid.update(_unsaid(messages, example.tools, whole))
-        return _cut(whole, spans, [is_learnt(messages[place]) for place in asked][-len(spans) :])
+        return _cut(whole, spans, learnt[-len(spans) :])
 
 
 def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[list[int], int]:
@@ -201,29 +204,31 @@ def _unsaid(messages: list[Message], tools: tuple[Any, ...], whole: str) -> set[
         f"{name} of {message['role']}"
         for message in messages
         for name, value in message.items()
-        if name not in _NO_TEXT
-        for text in _texts(value)
-        if not _stands(text, whole)
+        if name not in _NO_TEXT and not (name == WEIGHT and message["role"] == "assistant" and value in (0, 1))
+        for said in _values(value)
+        if not _stands(said, whole)
     }
     named = (tool.get("function", tool) for tool in tools)
     names = [one["name"] for one in named if isinstance(one, dict) and isinstance(one.get("name"), str)]
     return found | ({"tools"} if any(name not in whole for name in names) else set())
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text inside a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
+def _values(value: Any) -> Iterator[Any]:
+    """Every text, number and truth value inside a value."""
+    if isinstance(value, dict):
         for name, inner in value.items():
             if name not in _NO_TEXT:
-                yield from _texts(inner)
+                yield from _values(inner)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _texts(inner)
+            yield from _values(inner)
+    elif value is not None:
+        yield value
 
 
-def _stands(text: str, whole: str) -> bool:
-    """Whether a text stands in another, as it is or as JSON writes it."""
-    kept = text.strip()
+def _stands(value: Any, whole: str) -> bool:
+    """Whether a value stands in a text, as it is or as JSON writes it."""
+    kept = str(value).strip()
+    if not isinstance(value, str):
+        return kept in whole or json.dumps(value, default=str) in whole
     return kept in whole or any(json.dumps(kept, ensure_ascii=ascii_)[1:-1] in whole for ascii_ in (False, True))

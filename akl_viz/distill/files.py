@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from akl_viz.distill.messages import Message, ends_with_assistant, messages_of
+from akl_viz.distill.messages import Message, ends_with_assistant, messages_of, says_nothing
 from akl_viz.distill.tables import Row, rows_of
 from akl_viz.errors import InvalidInput
 
@@ -48,6 +48,10 @@ class Example:
         system = [{"role": "system", "content": self.system}] if self.system else []
         return [*system, {"role": "user", "content": asked}, {"role": "assistant", "content": self.response}]
 
+    def responses(self) -> list[Message]:
+        """What the assistant says in it."""
+        return [message for message in self.chat() if message["role"] == "assistant"]
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -64,6 +68,8 @@ class _Reading:
     where: str
     row: Row
     used: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    """Fields inside its messages that are not used."""
 
     def take(self, name: str) -> Any:
         """The value of a column, which thereby is used."""
@@ -78,13 +84,14 @@ class _Reading:
         return value
 
     def unused(self) -> list[str]:
-        """The columns that hold something which is not used."""
-        return [name for name, value in self.row.items() if name not in self.used and not _says_nothing(value)]
+        """The columns, and the fields of messages, that hold something which is not used."""
+        columns = [name for name, value in self.row.items() if name not in self.used and not says_nothing(value)]
+        return columns + sorted(self.lost)
 
     def usual(self, *names: str) -> str:
         """The first of the names under which the row says something, else the first that is there, or an empty one."""
         there = [name for name in names if self.row.get(name) is not None]
-        return next((name for name in there if not _says_nothing(self.row[name])), there[0] if there else "")
+        return next((name for name in there if not says_nothing(self.row[name])), there[0] if there else "")
 
     def parts(self, names: tuple[str, ...]) -> list[str]:
         """The texts of those of the columns that hold one, which empty ones do not."""
@@ -136,11 +143,6 @@ def _lost(name: str, unused: Counter[str], rows: int) -> tuple[str, ...]:
     return (f"{name}: not used of its columns: {', '.join(named[:_NAMED])}{more}.",)
 
 
-def _says_nothing(value: Any) -> bool:
-    """Whether a cell is empty: absent, a blank text, an empty list or object."""
-    return value is None or (not value.strip() if isinstance(value, str) else value in ([], {}))
-
-
 def _example(reading: _Reading, column: str, response: str) -> Example:
     """One row from its columns."""
     first = column or reading.usual(*MESSAGE_NAMES, *TEXT_NAMES, *PROMPT_NAMES)
@@ -179,7 +181,7 @@ def _chat(reading: _Reading, first: str, second: str) -> Example:
 def _turns(reading: _Reading, name: str, role: str) -> tuple[Message, ...]:
     """The messages of a column; a text is one message."""
     if isinstance(reading.row[name], list):
-        return messages_of(reading.where, name, reading.take(name))
+        return messages_of(reading.where, name, reading.take(name), reading.lost)
     return ({"role": role, "content": reading.text(name)},)
 
 

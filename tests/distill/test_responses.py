@@ -59,5 +59,5 @@ def test_an_empty_turn_of_a_chat_is_no_response(tmp_path):
 
 def test_a_table_of_empty_responses_is_refused(tokenizer, tmp_path):
     path = write(tmp_path / "a.jsonl", jsonl(*[{"prompt": "a man", "response": " "}] * 3))
-    with pytest.raises(InvalidInput, match="holds no response to learn, since all are empty"):
+    with pytest.raises(InvalidInput, match="holds no response to learn, since all are empty or of weight 0"):
         load(tokenizer, path, response_only=True)
