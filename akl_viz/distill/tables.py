@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.distill.content import check_file, read_text
+from akl_viz.distill.pages import pages_of
 from akl_viz.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import FileMetaData, ParquetFile
 
 Row = Mapping[str, Any]
 
@@ -31,6 +32,10 @@ LARGEST_UNPACKED = 2_000_000_000
 MOST_VALUES = 100_000_000
 """Values of a Parquet file; a value that is absent costs no byte in it, but some in memory."""
 _BATCH = 512
+_DECODED = 200_000_000
+"""Bytes that may be decoded at a time of columns that are not kept packed."""
+_DELTA = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
+"""Encodings of texts that Arrow cannot read and keep packed."""
 
 
 def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
@@ -123,12 +128,14 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
     check_file(path)
     number = 0
     try:
-        for file in _opened(path):
-            unpacked = 0
-            for batch in file.iter_batches(_BATCH):
-                unpacked += sum(map(_plain_bytes, batch.columns))
+        for file, rows in _opened(path):
+            unpacked, most = 0, 1
+            for batch in file.iter_batches(rows):
+                size = sum(map(_plain_bytes, batch.columns))
+                unpacked, most = unpacked + size, max(most, size)
                 _unpacked_checked(path, unpacked)
-            for batch in file.iter_batches(_BATCH):
+            # Now it is known what a batch holds, where it could only be feared before.
+            for batch in file.iter_batches(max(rows, min(_BATCH, rows * (_DECODED // most)))):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"Row {number} of {path.name}", _without_index(row)
@@ -138,8 +145,12 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise InvalidInput(f"{path.name} is not a valid Parquet file: write it again.") from error
 
 
-def _opened(path: Path) -> Iterator[ParquetFile]:
-    """The file, once what it says of itself is within the limits; repeated texts stay packed while they are read."""
+def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
+    """The file, once what it says of itself is within the limits, and how many rows of it may be decoded at a time.
+
+    Repeated texts stay packed while they are read, except in columns in which texts share their beginnings: Arrow
+    cannot keep those packed.
+    """
     import pyarrow.parquet as parquet
 
     facts = parquet.read_metadata(path)
@@ -152,9 +163,34 @@ def _opened(path: Path) -> Iterator[ParquetFile]:
     if values > MOST_VALUES:
         raise InvalidInput(f"{path.name} holds more than {MOST_VALUES:,} values: use a part of it.")
     leaves = [facts.schema.column(place) for place in range(facts.num_columns)]
-    packed = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    texts = {place for place, leaf in enumerate(leaves) if leaf.physical_type == "BYTE_ARRAY"}
+    loose = {place for place in texts if any(_DELTA & set(group.column(place).encodings) for group in groups)}
+    packed = [leaves[place].path for place in sorted(texts - loose)]
     with parquet.ParquetFile(path, read_dictionary=packed) as file:
-        yield file
+        yield file, _rows_at_a_time(path, facts, loose)
+
+
+def _rows_at_a_time(path: Path, facts: FileMetaData, loose: set[int]) -> int:
+    """How many rows may be decoded at a time, of columns that are not kept packed.
+
+    A text is no longer than all pages of its column together, but each may be as long.
+    """
+    longest = dict.fromkeys(loose, 0)
+    for number in range(facts.num_row_groups):
+        for place in loose:
+            column = facts.row_group(number).column(place)
+            found = pages_of(path, column)
+            _unpacked_checked(path, found.size)
+            if not found.shared:
+                continue
+            longest[place] = max(longest[place], found.size)
+            if facts.schema.column(place).max_repetition_level and found.size * column.num_values > LARGEST_UNPACKED:
+                # A row may hold any number of them.
+                raise InvalidInput(
+                    f"{path.name} packs the texts of {column.path_in_schema} so that they could stand for more than "
+                    "2 GB (DELTA_BYTE_ARRAY in a list): write it with another encoding."
+                )
+    return max(1, min(_BATCH, _DECODED // max(1, sum(longest.values()))))
 
 
 def _unpacked_checked(path: Path, size: int) -> None:
