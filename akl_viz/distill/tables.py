@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,14 @@ def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
 def _columns_checked(where: str, count: int) -> None:
     if count > MOST_COLUMNS:
         raise InvalidInput(f"{where} has {count:,} columns, more than {MOST_COLUMNS:,}: keep those with text.")
+
+
+def _names_checked(path: Path, names: Sequence[str], inside: str = "") -> None:
+    """Refuse two columns, or fields of one, of the same name: the last would hide the others."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        within = f" in {inside}" if inside else ""
+        raise InvalidInput(f"{path.name} has two columns named {twice!r}{within}: rename one of them.")
 
 
 def _length_checked(where: str, length: int) -> None:
@@ -112,9 +120,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         names = next(reader)
         _columns_checked(path.name, len(names))
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidInput(f"{path.name} has two columns named {twice!r}: rename one of them.")
+        _names_checked(path, names)
         for number, cells in enumerate((cells for cells in reader if cells), start=1):
             where = f"Row {number} of {path.name}"
             if len(cells) > len(names):
@@ -155,6 +161,7 @@ def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
 
     facts = parquet.read_metadata(path)
     _columns_checked(path.name, facts.num_columns)
+    _fields_checked(path, list(facts.schema.to_arrow_schema()))
     if facts.num_rows > MOST_ROWS:
         raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
     groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
@@ -168,6 +175,14 @@ def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
     packed = [leaves[place].path for place in sorted(texts - loose)]
     with parquet.ParquetFile(path, read_dictionary=packed) as file:
         yield file, _rows_at_a_time(path, facts, loose)
+
+
+def _fields_checked(path: Path, fields: list[pa.Field], inside: str = "") -> None:
+    """Refuse columns, or fields inside them, of the same name."""
+    _names_checked(path, [one.name for one in fields], inside)
+    for one in fields:
+        within = [one.type.field(place) for place in range(one.type.num_fields)]
+        _fields_checked(path, within, f"{inside}.{one.name}" if inside else one.name)
 
 
 def _rows_at_a_time(path: Path, facts: FileMetaData, loose: set[int]) -> int:

@@ -98,3 +98,22 @@ def test_a_list_of_texts_that_share_their_beginning_is_refused_before_it_is_deco
         read_rows(path)
     whole = save(tmp_path / "b.parquet", {"messages": [chat[:200]]}, DELTA[1], NESTED)
     assert len(read_rows(whole).examples[0].messages) == 200
+
+
+TWICE = pa.StructArray.from_arrays(
+    [pa.array(["u"]), pa.array(["user"]), pa.array(["LOST"])], ["content", "role", "role"]
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "names", "said"),
+    [
+        ([["a"], ["z"], ["b"]], ["prompt", "prompt", "response"], "'prompt': rename"),
+        ([["a"], ["b"], ["c"], ["d"]], ["prompt", "response", "x", "x"], "'x': rename"),
+        ([pa.ListArray.from_arrays([0, 1], TWICE)], ["messages"], r"'role' in messages\.\w+: rename"),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(tmp_path, columns, names, said):
+    parquet.write_table(pa.table(columns, names=names), tmp_path / "a.parquet")
+    with pytest.raises(InvalidInput, match=rf"a.parquet has two columns named {said} one of them"):
+        read_rows(tmp_path / "a.parquet")
