@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,9 +12,13 @@ from typing import Any
 
 from akl_viz.distill.files import Example
 from akl_viz.distill.messages import WEIGHT, Message, is_learnt, weighs_nothing
-from akl_viz.models.templates import ChatTemplate, Turns
+from akl_viz.models.templates import ChatTemplate
 from akl_viz.models.text import Parts, part_ids
 
+_SHOWN = 1_000
+"""Characters that show where in a text another one begins, but for texts that repeat themselves."""
+_STEPS = 1 << 16
+"""Characters after which it is asked whether to give up."""
 _NO_TEXT = {"role", "id", "tool_call_id", "type", "index"}
 """Fields that templates use without writing them out."""
 
@@ -61,6 +66,7 @@ class Dialogue:
         self._tokenizer = tokenizer
         self._chat = chat
         self._every = every
+        self._check = check or (lambda: None)
         self._template = ChatTemplate(tokenizer, check)
         self.chats = False
         """Whether some row was written by the chat template."""
@@ -130,17 +136,15 @@ class Dialogue:
         self.chats = True
         messages = example.chat()
         asked = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
-        wanted = [Turns(messages)]
-        for place in asked:
-            # Two texts show where a response stands: the chat up to it, and the chat with it.
-            wanted += [Turns(messages[:place] or messages, open=bool(place)), Turns(messages[: place + 1])]
-        whole, *texts = self._template.render(wanted, example.tools)
-        pairs = [(texts[2 * place] if turn else "", texts[2 * place + 1]) for place, turn in enumerate(asked)]
-        said = [str(messages[place]["content"]) for place in asked]
         learnt = [is_learnt(messages[place]) for place in asked]
-        spans = _spans(whole, pairs, said)
-        if spans is None:
-            spans = [(_shared(pairs[-1][0], whole), len(whole))]
+        self._template.begin(messages, example.tools)
+        whole = self._template.text(len(messages))
+        last = (_shared(self._before(asked[-1]), whole), len(whole))
+        # Whichever of them count, every row is cut at all its responses, so that its tokens are the same.
+        earlier = self._earlier(messages, asked[:-1], whole)
+        spans = [*(earlier or ()), last]
+        if earlier is None or (earlier and last[0] < earlier[-1][1]):
+            spans = [last]
             if self._every is not None:
                 note = "Only the last response counts, since the chat template writes earlier ones otherwise later on"
                 self._several[note] += 1
@@ -152,6 +156,24 @@ class Dialogue:
         self._unsaid.update(_unsaid(messages, example.tools, whole))
         return _cut(whole, spans, learnt[-len(spans) :])
 
+    def _before(self, place: int) -> str:
+        """The chat up to a message of the assistant, which it begins."""
+        return self._template.text(place, opened=True) if place else ""
+
+    def _earlier(self, messages: list[Message], asked: list[int], whole: str) -> list[tuple[int, int]] | None:
+        """Where the responses before the last one stand; None where the template writes one otherwise later on."""
+        found: list[tuple[int, int]] = []
+        for place in asked:
+            # Two texts show where a response stands: the chat up to it, and the chat with it.
+            before, upto = self._before(place), self._template.text(place + 1)
+            start, tail = _shared(before, whole), upto[_shared(before, upto) :]
+            end = start + _overlap(tail, whole[start : start + len(tail)], self._check)
+            written = end > start and str(messages[place]["content"]).strip() in whole[start:end]
+            if not written or (found and start < found[-1][1]):
+                return None
+            found.append((start, end))
+        return found
+
 
 def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[list[int], int]:
     """The token ids of one row and how many of them are its prompt; see `Dialogue.encode`."""
@@ -160,30 +182,51 @@ def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[lis
     return row.ids, row.prompt
 
 
-def _spans(whole: str, pairs: list[tuple[str, str]], said: list[str]) -> list[tuple[int, int]] | None:
-    """Where each response stands in the chat's text; None where the template writes an earlier one otherwise."""
-    found: list[tuple[int, int]] = []
-    for place, (before, upto) in enumerate(pairs):
-        start = _shared(before, whole)
-        if place == len(pairs) - 1:
-            end = len(whole)
-        else:
-            tail = upto[_shared(before, upto) :]
-            rest = whole[start : start + len(tail)]
-            end = start + next(len(tail) - cut for cut in range(len(tail) + 1) if rest.startswith(tail[cut:]))
-            if end == start or said[place].strip() not in whole[start:end]:
-                return None
-        if found and start < found[-1][1]:
-            return None
-        found.append((start, end))
-    return found
+def _overlap(tail: str, rest: str, check: Callable[[], None]) -> int:
+    """The most characters with which one text ends and another begins; in time that grows with their length alone."""
+    shown = rest[:_SHOWN]
+    place = tail.find(shown)
+    if place >= 0 and rest.startswith(tail[place:]):
+        return len(tail) - place
+    if place < 0:
+        # No longer beginning of the other stands in it.
+        tail, rest = tail[-len(shown) :], shown
+    return _by_borders(tail, rest, check)
 
 
-def _shared(before: str, whole: str) -> int:
+def _by_borders(tail: str, rest: str, check: Callable[[], None]) -> int:
+    """The same for any texts: how much of the other's beginning ends at each character (Knuth, Morris and Pratt)."""
+    borders = array("q", [0])
+    length = 0
+    for place in range(1, len(rest)):
+        while length and rest[place] != rest[length]:
+            length = borders[length - 1]
+        length += rest[place] == rest[length]
+        borders.append(length)
+        if not place % _STEPS:
+            check()
+    length = 0
+    for place, character in enumerate(tail):
+        while length and (length == len(rest) or character != rest[length]):
+            length = borders[length - 1]
+        length += bool(rest) and character == rest[length]
+        if not place % _STEPS:
+            check()
+    return length
+
+
+def _shared(one: str, other: str) -> int:
     """Number of characters that two texts begin with alike."""
-    if whole.startswith(before):
-        return len(before)
-    return next((i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), len(whole))
+    if other.startswith(one):
+        return len(one)
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _cut(whole: str, spans: list[tuple[int, int]], learnt: list[bool]) -> Written:
