@@ -17,6 +17,7 @@ from akl_viz.distill.dialogue import Dialogue
 from akl_viz.distill.files import Rows, read_rows
 from akl_viz.distill.messages import answers, weighs_nothing
 from akl_viz.distill.sequences import TokenSequence, Windows
+from akl_viz.distill.tables import is_table
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
 from akl_viz.models.text import begin
 from akl_viz.paths import DATA
@@ -81,7 +82,7 @@ def load_corpus(
         train, held_out = _bundled_streams(reader)
         return Corpus(Windows(train, length, prompt), spaced(held_out, length, windows))
     path = Path(data.text).expanduser()
-    if path.suffix.lower() == ".txt":
+    if not is_table(path):
         return from_stream(_stream(reader, [read_text(path)], ends=False)[0], length, prompt, windows, path.name)
     rows = read_rows(path, data.column, data.response, check)
     if any(example.response or example.messages for example in rows.examples):

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+_KINDS = (".jsonl", ".csv", ".parquet")
+# fmt: off
+_OTHER_TABLES = {
+    ".ndjson", ".jsonlines", ".jl", ".ldjson", ".json5", ".tsv", ".tab", ".psv", ".xls", ".xlsx", ".ods", ".arrow",
+    ".feather", ".ipc", ".orc", ".avro", ".db", ".sqlite", ".gz", ".bz2", ".xz", ".zst", ".zip",
+}
+# fmt: on
+"""Kinds of tables that are not read here, and compressed files, which hold anything."""
+
 MOST_ROWS = 2_000_000
 MOST_COLUMNS = 2_000
 MOST_CHARACTERS = 50_000_000
@@ -38,16 +47,36 @@ _DELTA = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
 """Encodings of texts that Arrow cannot read and keep packed."""
 
 
+def is_table(path: Path) -> bool:
+    """Whether a file is read as rows; any other one is a text.
+
+    Raises:
+        InvalidInput: by its name it holds rows, but of a kind that is not read.
+    """
+    kind = path.suffix.lower()
+    if kind == ".json":
+        raise InvalidInput(
+            f"{path.name} is JSON, not text: write its rows as .jsonl, one object a line, or its text as .txt."
+        )
+    if kind in _OTHER_TABLES:
+        raise InvalidInput(_unknown(path))
+    return kind in _KINDS
+
+
+def _unknown(path: Path) -> str:
+    return f"{path.name} is of no known kind: give a .txt, .jsonl, .csv or .parquet file."
+
+
 def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
     """The rows of a table, each with the words that name its place: "Line 3 of a.jsonl".
 
     Raises:
         InvalidInput: the file is of no known kind, missing, empty, larger than a limit, or broken.
     """
-    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    readers = dict(zip(_KINDS, (_jsonl_rows, _csv_rows, _parquet_rows), strict=True))
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InvalidInput(f"{path.name} is of no known kind: give a .txt, .jsonl, .csv or .parquet file.")
+        raise InvalidInput(_unknown(path))
     for number, found in enumerate(reader(path)):
         if number == MOST_ROWS:
             raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")

@@ -144,6 +144,35 @@ def test_a_loaded_tokenizer_keeps_what_it_has(tmp_path):
     assert reading_of(pair[1], pair[1]).tokenizer is pair[1].tokenizer
 
 
+@pytest.mark.parametrize(
+    "name", ["r.ndjson", "r.TSV", "r.json", "r.jl", "r.xlsx", "r.jsonl.gz", "r.arrow", "r.tab", "r.jsonlines"]
+)
+def test_both_commands_refuse_rows_of_a_kind_that_is_not_read(run, tmp_path, name):
+    path = tmp_path / name
+    path.write_text(json.dumps(ROW), encoding="utf-8")
+    pair = ["--teacher", "bundled:teacher", "--student", "bundled:teacher"]
+    options = ["--loss", "akl", "--steps", "1", "--text", path, "--out", tmp_path / "run"]
+    for told in (run("inspect", *pair, "--text-file", path), run("distill", *pair, *options)):
+        assert (told.code, told.out) == (2, "")
+        assert f"{name} is " in told.err
+        assert ".jsonl" in told.err
+
+
+@pytest.mark.parametrize("name", ["r", "r.txt", "r.TXT", "r.md", "notes.2026"])
+def test_both_commands_read_any_other_file_as_a_text(run, tmp_path, name):
+    teacher, student = saved(tmp_path / "teacher", 1, nothing), saved(tmp_path / "student", 2, nothing)
+    path, text = tmp_path / name, "It is a"
+    path.write_text(text, encoding="utf-8")
+    pair = ["--teacher", teacher, "--student", student]
+    document = strictly(run("inspect", *pair, "--text-file", path, "--json").out)
+    ids = make_tokenizer()(text)["input_ids"]
+    assert [token["id"] for token in document["tokens"]] == ids
+    options = ["--loss", "akl", "--steps", "1", "--samples", "0", "--window", "99", "--text", path]
+    assert run("distill", *pair, *options, "--out", tmp_path / "run").code == 0
+    history = open_run(tmp_path / "run").history()
+    assert history.iloc[0]["forward_kl"] == pytest.approx(document["summary"]["forward_kl"]["mean"], rel=1e-4)
+
+
 @pytest.mark.parametrize("side", ["teacher", "student"])
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
 def test_both_commands_refuse_a_token_of_one_side_alone(run, tmp_path, side, suffix):
