@@ -176,7 +176,7 @@ class Dialogue:
 
 
 def encode_example(example: Example, tokenizer: Any, *, chat: bool) -> tuple[list[int], int]:
-    """The token ids of one row and how many of them are its prompt; see `Dialogue.encode`."""
+    """The tokens of one row and how many are its prompt, for a program that reads no other; see `Dialogue.encode`."""
     with Dialogue(tokenizer, chat=chat) as dialogue:
         row = dialogue.encode(example)
     return row.ids, row.prompt
