@@ -16,11 +16,13 @@ from akl_viz.models import (
     Checkpoint,
     LogitBlocks,
     Parts,
+    Reading,
     check_scored,
     encode,
     is_out_of_memory,
     logit_blocks,
     match_vocabularies,
+    reading_of,
     token_label,
 )
 from akl_viz.records import TOKEN_FIELDS, FloatArray, PositionTable, Settings, TokenTrace
@@ -74,8 +76,10 @@ def _trace(
 ) -> TokenTrace:
     """See `token_trace`."""
     shared = match_vocabularies(teacher, student)
-    encoded = encode(teacher.tokenizer, text, min(teacher.info.context, student.info.context))
-    check_scored(teacher, student, shared.size, encoded.text, encoded.ids)
+    reading = reading_of(teacher, student)
+    encoded = encode(reading.tokenizer, text, min(teacher.info.context, student.info.context))
+    # First the model whose tokenizer cut the text.
+    check_scored(student, teacher, shared.size, encoded.text, encoded.ids)
     streams = (
         logit_blocks(teacher, encoded.ids, rows=shared.size, side="teacher"),
         logit_blocks(student, encoded.ids, rows=shared.size, side="student"),
@@ -95,14 +99,20 @@ def _trace(
         scored=np.arange(len(encoded)) > 0,
         columns=columns,
         table=table,
-        vocabulary={token: token_label(teacher.tokenizer, token) for token in drawn},
+        vocabulary={token: token_label(reading.tokenizer, token) for token in drawn},
         shared=replace(
             shared, teacher_dropped_mass=streams[0].dropped_mass, student_dropped_mass=streams[1].dropped_mass
         ),
         cut=encoded.cut,
         seconds=seconds,
-        notes=encoded.notes,
+        notes=(*_differences(reading, text), *encoded.notes),
     )
+
+
+def _differences(reading: Reading, text: str | Parts) -> tuple[str, ...]:
+    """What the two tokenizers would do otherwise with such a text."""
+    parts = Parts((text,)) if isinstance(text, str) else text
+    return reading.notes(texts=not parts.rendered, ended=parts.ends, chats=parts.rendered)
 
 
 def _measured(

@@ -52,7 +52,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     """One setting; what is not given is None, so that a resumed run keeps its own."""
     shown = ",".join(option.default) if isinstance(option.default, tuple) else option.default
-    text = option.help if option.field in _NEEDED or shown in ("", False) else f"{option.help} (default {shown})"
+    # 0 is a default, although it equals False.
+    named = option.field not in _NEEDED and shown != "" and shown is not False
+    text = f"{option.help} (default {shown})" if named else option.help
     if option.kind is bool:
         parser.add_argument(option.flag, dest=option.field, action="store_true", default=None, help=text)
     elif option.kind is tuple:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from akl_viz.distill.files import Example
 
 MAX_TEXT_MB = 20
-TABLES = (".jsonl", ".csv", ".parquet")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -83,8 +82,10 @@ def _write_notices(trace: TokenTrace) -> None:
 
 def _text(arguments: argparse.Namespace) -> str | Example:
     """The text to score, or the row of a table. Raises InvalidInput where there is none."""
+    from akl_viz.distill.tables import is_table
+
     path: Path | None = arguments.text_file
-    table = path is not None and path.suffix.lower() in TABLES
+    table = path is not None and is_table(path)
     named = [f"--{name}" for name in ("row", "column", "response", "chat") if getattr(arguments, name)]
     if not table and named:
         raise InvalidInput(f"{named[0]} is for rows: give a .jsonl, .csv or .parquet file as --text-file.")
@@ -92,10 +93,6 @@ def _text(arguments: argparse.Namespace) -> str | Example:
         return str(arguments.text)
     if table:
         return _row(arguments, path)
-    if path.suffix.lower() == ".json":
-        raise InvalidInput(
-            f"{path} is JSON, not text: write its rows as .jsonl, one object a line, or its text as .txt."
-        )
     from akl_viz.distill.content import read_text
 
     return read_text(path, MAX_TEXT_MB)
@@ -122,7 +119,7 @@ def _row(arguments: argparse.Namespace, path: Path) -> Example:
 def _trace(arguments: argparse.Namespace, text: str | Example, settings: Settings) -> TokenTrace:
     from akl_viz.analysis.trace import token_trace
     from akl_viz.distill.dialogue import Dialogue
-    from akl_viz.models import ModelPool, Parts, Policy
+    from akl_viz.models import ModelPool, Parts, Policy, reading_of
 
     pool = ModelPool()
     teacher, student = pool.pair(
@@ -134,7 +131,7 @@ def _trace(arguments: argparse.Namespace, text: str | Example, settings: Setting
     )
     if isinstance(text, str):
         return token_trace(teacher, student, text, settings)
-    with Dialogue(teacher.tokenizer, chat=arguments.chat) as dialogue:
+    with Dialogue(reading_of(teacher, student).tokenizer, chat=arguments.chat) as dialogue:
         parts: Parts = dialogue.write(text).parts
         for note in dialogue.notes():
             sys.stderr.write(f"{note}\n")

@@ -6,12 +6,13 @@ Loads no torch.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from akl_viz.distill.messages import Message, ends_with_assistant, messages_of
+from akl_viz.distill.messages import Message, ends_with_assistant, messages_of, says_nothing
 from akl_viz.distill.tables import Row, rows_of
 from akl_viz.errors import InvalidInput
 
@@ -47,6 +48,10 @@ class Example:
         system = [{"role": "system", "content": self.system}] if self.system else []
         return [*system, {"role": "user", "content": asked}, {"role": "assistant", "content": self.response}]
 
+    def responses(self) -> list[Message]:
+        """What the assistant says in it."""
+        return [message for message in self.chat() if message["role"] == "assistant"]
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -63,6 +68,8 @@ class _Reading:
     where: str
     row: Row
     used: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+    """Fields inside its messages that are not used."""
 
     def take(self, name: str) -> Any:
         """The value of a column, which thereby is used."""
@@ -76,9 +83,15 @@ class _Reading:
             raise InvalidInput(f"{self.where} holds no text in the column {name}: choose a column of texts.")
         return value
 
+    def unused(self) -> list[str]:
+        """The columns, and the fields of messages, that hold something which is not used."""
+        columns = [name for name, value in self.row.items() if name not in self.used and not says_nothing(value)]
+        return columns + sorted(self.lost)
+
     def usual(self, *names: str) -> str:
-        """The first of the names that the row has a value under, or an empty one."""
-        return next((name for name in names if self.row.get(name) is not None), "")
+        """The first of the names under which the row says something, else the first that is there, or an empty one."""
+        there = [name for name in names if self.row.get(name) is not None]
+        return next((name for name in there if not says_nothing(self.row[name])), there[0] if there else "")
 
     def parts(self, names: tuple[str, ...]) -> list[str]:
         """The texts of those of the columns that hold one, which empty ones do not."""
@@ -94,7 +107,8 @@ def read_rows(path: Path, column: str = "", response: str = "", check: Callable[
     """The rows of a .jsonl, .csv or .parquet file.
 
     A column found by its usual name takes what belongs to it along: the system's text before it and Alpaca's `input`
-    or Dolly's `context` after it. A column that is named stands alone. What is not used is named in the notes.
+    or Dolly's `context` after it. A column that is named stands alone. What a row holds and is not used is named in
+    the notes, and in how many rows.
 
     Args:
         path: the file.
@@ -107,20 +121,26 @@ def read_rows(path: Path, column: str = "", response: str = "", check: Callable[
             no such column.
     """
     examples: list[Example] = []
-    seen: dict[str, bool] = {}
+    # Row by row: a column that another row uses may be lost in this one.
+    unused: Counter[str] = Counter()
     for where, row in rows_of(path):
         if check is not None:
             check()
         reading = _Reading(where, row)
         examples.append(_example(reading, column, response))
-        for name in row:
-            seen[name] = seen.get(name, False) or name in reading.used
+        unused.update(reading.unused())
     if not examples:
         raise InvalidInput(f"{path.name} has no rows: choose a file with text.")
-    unused = [name for name, used in seen.items() if not used]
-    more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
-    note = f"{path.name}: not used of its columns: {', '.join(unused[:_NAMED])}{more}."
-    return Rows(examples, (note,) if unused else ())
+    return Rows(examples, _lost(path.name, unused, len(examples)))
+
+
+def _lost(name: str, unused: Counter[str], rows: int) -> tuple[str, ...]:
+    """A note about what is not used, with the number of rows where that is not all of them."""
+    if not unused:
+        return ()
+    named = [column if count == rows else f"{column} (in {count} of {rows} rows)" for column, count in unused.items()]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return (f"{name}: not used of its columns: {', '.join(named[:_NAMED])}{more}.",)
 
 
 def _example(reading: _Reading, column: str, response: str) -> Example:
@@ -161,7 +181,7 @@ def _chat(reading: _Reading, first: str, second: str) -> Example:
 def _turns(reading: _Reading, name: str, role: str) -> tuple[Message, ...]:
     """The messages of a column; a text is one message."""
     if isinstance(reading.row[name], list):
-        return messages_of(reading.where, name, reading.take(name))
+        return messages_of(reading.where, name, reading.take(name), reading.lost)
     return ({"role": role, "content": reading.text(name)},)
 
 

@@ -20,6 +20,7 @@ from akl_viz.distill.sequences import TokenSequence
 from akl_viz.divergences import DIVERGENCES, Pair, gaps_of, head_of, rows_per_block, weights_of
 from akl_viz.errors import InvalidInput
 from akl_viz.models.passes import one_pass
+from akl_viz.models.text import Parts, part_ids
 
 _LARGEST_LOSS = 700.0
 """exp of more is no float64."""
@@ -90,15 +91,16 @@ class Probe:
         self._room = cache_bytes
         self.positions = _positions(self._config, self._sequences[0])
         """Watched positions of the first sequence; a run that goes on keeps those it began with."""
+        self._begins: list[str] = []
         self._prompts = self._prompt_ids()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth saying: which of the watched positions that somebody chose are not watched."""
+        """What is worth saying: prompts with a begin token of their own, and chosen positions that are not watched."""
         chosen = self._config.watched if self._config.watched != ProbeConfig().watched else ()
         left = [str(place) for place in chosen if place not in self.positions]
         said = f"Of the watched positions {', '.join(left)} are left out: nothing is measured there."
-        return (said,) if left else ()
+        return (*self._begins, said) if left else tuple(self._begins)
 
     @torch.no_grad()
     def measure(
@@ -230,8 +232,12 @@ class Probe:
 
     def _given(self, text: str) -> Tensor:
         """A prompt as tokens, with room for a sample after it."""
-        ids = torch.tensor(self._vocabulary.tokenizer(text, verbose=False)["input_ids"], dtype=torch.int64)
         shown = repr(text if len(text) <= _PROMPT_SHOWN else f"{text[:_PROMPT_SHOWN]}…")
+        # What is to be continued has no end token, which some tokenizers put after every text.
+        parts, note = part_ids(self._vocabulary.tokenizer, Parts((text,)))
+        ids = torch.tensor(parts[0], dtype=torch.int64)
+        if note:
+            self._begins.append(f"In the prompt {shown}: {note}")
         if not len(ids):
             raise InvalidInput(f"The prompt {shown} has no tokens in the models' vocabulary: write some text.")
         context = self._vocabulary.context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from akl_viz.distill import toy_language
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
 from akl_viz.distill.control import Control
-from akl_viz.distill.corpus import Corpus, load_corpus
+from akl_viz.distill.corpus import Corpus, Scored, load_corpus
 from akl_viz.distill.lane import Lane
 from akl_viz.distill.parallel import Processes
 from akl_viz.distill.places import text_digest
@@ -28,8 +28,8 @@ from akl_viz.distill.store import RunStore
 from akl_viz.distill.students import load_pair, reloaded, save_model, tokenizer_files, trainable
 from akl_viz.distill.supply import Supply
 from akl_viz.distill.teacher import Teacher
-from akl_viz.errors import InvalidInput, VocabularyMismatch
-from akl_viz.models import Checkpoint, Policy
+from akl_viz.errors import InvalidInput
+from akl_viz.models import Checkpoint, Policy, check_scored, reading_of
 
 Tell = Callable[[float, str], None]
 Check = Callable[[], None]
@@ -143,18 +143,20 @@ def prepare(plan: Plan, store: RunStore | None, control: Control, tell: Tell, po
     _same_as_before(plan, teacher, student, digest)
     told(0.5, "Reading the text")
     context = min(teacher.info.context, student.info.context)
-    corpus = _corpus(config, student.tokenizer, context, check)
-    vocabulary = Vocabulary(student.tokenizer, shared.size, context)
-    _refuse_lone_tokens(corpus, vocabulary, check)
+    reading = reading_of(teacher, student)
+    corpus = _corpus(config, reading.tokenizer, context, check, _scored(teacher, student, shared.size))
+    vocabulary = Vocabulary(reading.tokenizer, shared.size, context)
     told(0.7, "Running the teacher over the held-out text")
     session = _assembled(plan, (teacher, student), corpus, vocabulary, check)
     session.check_last = processes.between(control.check_cancelled)
     session.store = store
     if store is not None:
-        session.tokenizer = tokenizer_files(student.tokenizer)
+        # A student that learnt in the teacher's template is saved with it, and no other student is.
+        session.tokenizer = tokenizer_files(reading.tokenizer if corpus.chats else student.tokenizer)
         if plan.resume:
             session.probe.positions = watched_positions(store.folder) or session.probe.positions
-        _introduce(plan, store, session, (teacher, student), (corpus, digest))
+        notes = reading.notes(texts=True, ended=True, chats=corpus.chats) + corpus.notes
+        _introduce(plan, store, session, (teacher, student), (replace(corpus, notes=notes), digest))
         if not plan.resume or not store.has_teacher_detail():
             store.teacher_detail(session.probe.teacher_detail(check=check))
     told(1.0, "Ready")
@@ -190,30 +192,20 @@ def _assembled(
     return Session(config, processes, None, lanes, supply, kept, probe, check, check)
 
 
-def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check) -> Corpus:
+def _corpus(config: DistillConfig, tokenizer: Any, context: int, check: Check, scored: Scored | None) -> Corpus:
     """The text of the run as sequences."""
     if config.data.text == TOY_TEXT:
         prompt = config.data.prompt_tokens if config.data.source != "text" else 1
         return toy_language.toy_corpus(config.data.window, prompt, config.probe.windows)
-    return load_corpus(config.data, tokenizer, context, config.probe.windows, check)
+    return load_corpus(config.data, tokenizer, context, config.probe.windows, check, scored)
 
 
-def _refuse_lone_tokens(corpus: Corpus, vocabulary: Vocabulary, check: Check) -> None:
-    """Refuse a text with a token that only the student has, where its vocabulary has such tokens.
-
-    Raises:
-        VocabularyMismatch: names the token.
-    """
-    if len(vocabulary.tokenizer) <= vocabulary.rows:
-        return
-    for sequence in (*corpus.held_out, *corpus.train):
-        check()
-        highest = int(sequence.ids.max())
-        if highest >= vocabulary.rows:
-            raise VocabularyMismatch(
-                f"The text holds {vocabulary.tokenizer.convert_ids_to_tokens(highest)!r} (id {highest}), a token that "
-                "only the student has: leave it out, or choose a student with the teacher's tokenizer."
-            )
+def _scored(teacher: Checkpoint, student: Checkpoint, size: int) -> Scored | None:
+    """Refuses a text with a token that only one of the two has, as `inspect` does; None where there is none."""
+    if max(len(teacher.tokenizer), len(student.tokenizer)) <= size:
+        return None
+    # First the model whose tokenizer cut the text.
+    return partial(check_scored, student, teacher, size)
 
 
 def _arithmetic(precision: str, device: torch.device) -> Arithmetic:

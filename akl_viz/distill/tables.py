@@ -9,18 +9,28 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.distill.content import check_file, read_text
+from akl_viz.distill.pages import pages_of
 from akl_viz.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyarrow.parquet import ParquetFile
+    from pyarrow.parquet import FileMetaData, ParquetFile
 
 Row = Mapping[str, Any]
+
+_KINDS = (".jsonl", ".csv", ".parquet")
+# fmt: off
+_OTHER_TABLES = {
+    ".ndjson", ".jsonlines", ".jl", ".ldjson", ".json5", ".tsv", ".tab", ".psv", ".xls", ".xlsx", ".ods", ".arrow",
+    ".feather", ".ipc", ".orc", ".avro", ".db", ".sqlite", ".gz", ".bz2", ".xz", ".zst", ".zip",
+}
+# fmt: on
+"""Kinds of tables that are not read here, and compressed files, which hold anything."""
 
 MOST_ROWS = 2_000_000
 MOST_COLUMNS = 2_000
@@ -31,6 +41,30 @@ LARGEST_UNPACKED = 2_000_000_000
 MOST_VALUES = 100_000_000
 """Values of a Parquet file; a value that is absent costs no byte in it, but some in memory."""
 _BATCH = 512
+_DECODED = 200_000_000
+"""Bytes that may be decoded at a time of columns that are not kept packed."""
+_DELTA = {"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"}
+"""Encodings of texts that Arrow cannot read and keep packed."""
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is read as rows; any other one is a text.
+
+    Raises:
+        InvalidInput: by its name it holds rows, but of a kind that is not read.
+    """
+    kind = path.suffix.lower()
+    if kind == ".json":
+        raise InvalidInput(
+            f"{path.name} is JSON, not text: write its rows as .jsonl, one object a line, or its text as .txt."
+        )
+    if kind in _OTHER_TABLES:
+        raise InvalidInput(_unknown(path))
+    return kind in _KINDS
+
+
+def _unknown(path: Path) -> str:
+    return f"{path.name} is of no known kind: give a .txt, .jsonl, .csv or .parquet file."
 
 
 def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
@@ -39,10 +73,10 @@ def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
     Raises:
         InvalidInput: the file is of no known kind, missing, empty, larger than a limit, or broken.
     """
-    readers = {".jsonl": _jsonl_rows, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    readers = dict(zip(_KINDS, (_jsonl_rows, _csv_rows, _parquet_rows), strict=True))
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise InvalidInput(f"{path.name} is of no known kind: give a .txt, .jsonl, .csv or .parquet file.")
+        raise InvalidInput(_unknown(path))
     for number, found in enumerate(reader(path)):
         if number == MOST_ROWS:
             raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
@@ -52,6 +86,14 @@ def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
 def _columns_checked(where: str, count: int) -> None:
     if count > MOST_COLUMNS:
         raise InvalidInput(f"{where} has {count:,} columns, more than {MOST_COLUMNS:,}: keep those with text.")
+
+
+def _names_checked(path: Path, names: Sequence[str], inside: str = "") -> None:
+    """Refuse two columns, or fields of one, of the same name: the last would hide the others."""
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        within = f" in {inside}" if inside else ""
+        raise InvalidInput(f"{path.name} has two columns named {twice!r}{within}: rename one of them.")
 
 
 def _length_checked(where: str, length: int) -> None:
@@ -107,9 +149,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         names = next(reader)
         _columns_checked(path.name, len(names))
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidInput(f"{path.name} has two columns named {twice!r}: rename one of them.")
+        _names_checked(path, names)
         for number, cells in enumerate((cells for cells in reader if cells), start=1):
             where = f"Row {number} of {path.name}"
             if len(cells) > len(names):
@@ -123,12 +163,14 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
     check_file(path)
     number = 0
     try:
-        for file in _opened(path):
-            unpacked = 0
-            for batch in file.iter_batches(_BATCH):
-                unpacked += sum(map(_plain_bytes, batch.columns))
+        for file, rows in _opened(path):
+            unpacked, most = 0, 1
+            for batch in file.iter_batches(rows):
+                size = sum(map(_plain_bytes, batch.columns))
+                unpacked, most = unpacked + size, max(most, size)
                 _unpacked_checked(path, unpacked)
-            for batch in file.iter_batches(_BATCH):
+            # Now it is known what a batch holds, where it could only be feared before.
+            for batch in file.iter_batches(max(rows, min(_BATCH, rows * (_DECODED // most)))):
                 for row in batch.to_pylist():
                     number += 1
                     yield f"Row {number} of {path.name}", _without_index(row)
@@ -138,12 +180,17 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
         raise InvalidInput(f"{path.name} is not a valid Parquet file: write it again.") from error
 
 
-def _opened(path: Path) -> Iterator[ParquetFile]:
-    """The file, once what it says of itself is within the limits; repeated texts stay packed while they are read."""
+def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
+    """The file, once what it says of itself is within the limits, and how many rows of it may be decoded at a time.
+
+    Repeated texts stay packed while they are read, except in columns in which texts share their beginnings: Arrow
+    cannot keep those packed.
+    """
     import pyarrow.parquet as parquet
 
     facts = parquet.read_metadata(path)
     _columns_checked(path.name, facts.num_columns)
+    _fields_checked(path, list(facts.schema.to_arrow_schema()))
     if facts.num_rows > MOST_ROWS:
         raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
     groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
@@ -152,9 +199,42 @@ def _opened(path: Path) -> Iterator[ParquetFile]:
     if values > MOST_VALUES:
         raise InvalidInput(f"{path.name} holds more than {MOST_VALUES:,} values: use a part of it.")
     leaves = [facts.schema.column(place) for place in range(facts.num_columns)]
-    packed = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    texts = {place for place, leaf in enumerate(leaves) if leaf.physical_type == "BYTE_ARRAY"}
+    loose = {place for place in texts if any(_DELTA & set(group.column(place).encodings) for group in groups)}
+    packed = [leaves[place].path for place in sorted(texts - loose)]
     with parquet.ParquetFile(path, read_dictionary=packed) as file:
-        yield file
+        yield file, _rows_at_a_time(path, facts, loose)
+
+
+def _fields_checked(path: Path, fields: list[pa.Field], inside: str = "") -> None:
+    """Refuse columns, or fields inside them, of the same name."""
+    _names_checked(path, [one.name for one in fields], inside)
+    for one in fields:
+        within = [one.type.field(place) for place in range(one.type.num_fields)]
+        _fields_checked(path, within, f"{inside}.{one.name}" if inside else one.name)
+
+
+def _rows_at_a_time(path: Path, facts: FileMetaData, loose: set[int]) -> int:
+    """How many rows may be decoded at a time, of columns that are not kept packed.
+
+    A text is no longer than all pages of its column together, but each may be as long.
+    """
+    longest = dict.fromkeys(loose, 0)
+    for number in range(facts.num_row_groups):
+        for place in loose:
+            column = facts.row_group(number).column(place)
+            found = pages_of(path, column)
+            _unpacked_checked(path, found.size)
+            if not found.shared:
+                continue
+            longest[place] = max(longest[place], found.size)
+            if facts.schema.column(place).max_repetition_level and found.size * column.num_values > LARGEST_UNPACKED:
+                # A row may hold any number of them.
+                raise InvalidInput(
+                    f"{path.name} packs the texts of {column.path_in_schema} so that they could stand for more than "
+                    "2 GB (DELTA_BYTE_ARRAY in a list): write it with another encoding."
+                )
+    return max(1, min(_BATCH, _DECODED // max(1, sum(longest.values()))))
 
 
 def _unpacked_checked(path: Path, size: int) -> None:

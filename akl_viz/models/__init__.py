@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from akl_viz.models.logits import LogitBlocks, logit_blocks
     from akl_viz.models.memory import MemoryPlan, is_out_of_memory, memory_plan
     from akl_viz.models.pool import ModelPool
+    from akl_viz.models.reading import Reading, reading_of
     from akl_viz.models.reference import Policy, Reference, parse_reference
     from akl_viz.models.text import Encoded, Parts, encode
     from akl_viz.models.token_labels import token_label
@@ -29,6 +30,7 @@ __all__ = [
     "ModelPool",
     "Parts",
     "Policy",
+    "Reading",
     "Reference",
     "bundled_models",
     "check_scored",
@@ -40,6 +42,7 @@ __all__ = [
     "match_vocabularies",
     "memory_plan",
     "parse_reference",
+    "reading_of",
     "resolve_device",
     "resolve_dtype",
     "token_label",
@@ -58,6 +61,8 @@ _HOMES = {
     "LogitBlocks": "logits",
     "logit_blocks": "logits",
     "ModelPool": "pool",
+    "Reading": "reading",
+    "reading_of": "reading",
     "Policy": "reference",
     "Reference": "reference",
     "parse_reference": "reference",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from typing import Any
 
 from transformers.utils.chat_template_utils import render_jinja_template
@@ -36,26 +37,35 @@ def started(seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (kept, highest))
 
 
-def answer(job: dict[str, Any], template: str, tokens: dict[str, Any], characters: int) -> dict[str, Any]:
-    """The texts of a job, or why there are none."""
+def rendered(chat: dict[str, Any], asked: dict[str, Any], setup: dict[str, Any]) -> str:
+    """The text of the first messages of a chat."""
+    text: str = render_jinja_template(
+        [chat["messages"][: asked["count"]]],
+        tools=chat["tools"],
+        chat_template=setup["template"],
+        add_generation_prompt=asked["open"],
+        **setup["tokens"],
+    )[0][0]
+    return text
+
+
+def answer(chat: dict[str, Any], asked: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
+    """The text that is asked for, or why there is none; by its length where the first one begins with it."""
+    if time.process_time() - chat["since"] > setup["all_seconds"]:
+        return {"error": "AllSeconds"}
+    started(setup["seconds"])
     try:
-        texts = []
-        for part in job["parts"]:
-            text = render_jinja_template(
-                [part["messages"]],
-                tools=job["tools"],
-                chat_template=template,
-                add_generation_prompt=part["open"],
-                **tokens,
-            )[0][0]
-            if len(text) > characters:
-                return {"error": "TooLong"}
-            texts.append(text)
-        return {"texts": texts}
+        text = rendered(chat, asked, setup)
     except MemoryError:
         return {"error": "MemoryError"}
     except Exception as error:  # noqa: BLE001 - whatever a stranger's template raises is told
         return {"error": type(error).__name__, "said": str(error)[:300]}
+    if len(text) > setup["characters"]:
+        return {"error": "TooLong"}
+    if "first" in chat and chat["first"].startswith(text):
+        return {"begins": len(text)}
+    chat.setdefault("first", text)
+    return {"text": text}
 
 
 def said(reply: dict[str, Any]) -> None:
@@ -65,16 +75,19 @@ def said(reply: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Answer a line of JSON for each one read; the first one holds the template and the limits."""
+    """Answer the lines read: the first holds the template and the limits, later ones a chat or ask for a text of it."""
     setup = json.loads(sys.stdin.readline())
     limited(setup["memory"])
     # The clock of a conversation starts when this process has.
     said({"ready": True})
+    chat: dict[str, Any] = {}
     for line in sys.stdin:
-        job = json.loads(line)
-        started(setup["seconds"])
-        reply = answer(job, setup["template"], setup["tokens"], setup["characters"])
-        said(reply)
+        given = json.loads(line)
+        if "messages" in given:
+            # It is told nothing until a text is asked for.
+            chat = given | {"since": time.process_time()}
+        else:
+            said(answer(chat, given, setup))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 from akl_viz.errors import InvalidInput
 
@@ -31,26 +32,20 @@ class Limits:
     """What one conversation may cost."""
 
     seconds: int = 10
-    """Of a processor; of the clock six times as much, for systems that do not count and machines that are busy."""
+    """Of a processor, for a text; of the clock six times as much, for systems that do not count and busy machines."""
+    all_seconds: int = 120
+    """Of a processor, for all texts of a conversation."""
     memory: int = 2_000_000_000
     """Bytes of the whole process, the interpreter included."""
     characters: int = 50_000_000
     """Of a rendered text."""
 
 
-@dataclass(frozen=True)
-class Turns:
-    """A chat to render."""
-
-    messages: Sequence[dict[str, Any]]
-    open: bool = False
-    """Whether the beginning of the assistant's next message follows."""
-
-
 class ChatTemplate:
     """The chat template of a tokenizer; a context that holds the process that renders it.
 
-    The texts are those of `tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)`.
+    The texts are those of `tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)`. A long chat has many,
+    each up to another message: they are asked for one by one, and never held all at once.
     """
 
     def __init__(self, tokenizer: Any, check: Callable[[], None] | None = None, limits: Limits | None = None) -> None:
@@ -67,6 +62,7 @@ class ChatTemplate:
         self._process: subprocess.Popen[str] | None = None
         self._of = ""
         self._lines: queue.Queue[str] = queue.Queue()
+        self._first: str | None = None
 
     def __enter__(self) -> ChatTemplate:
         """The process starts with the first text."""
@@ -93,27 +89,39 @@ class ChatTemplate:
                     continue
         self._process = None
 
-    def render(self, parts: Sequence[Turns], tools: Sequence[Any] = ()) -> list[str]:
-        """The text of each chat; the limits hold for all of them together.
+    def begin(self, messages: Sequence[dict[str, Any]], tools: Sequence[Any] = ()) -> None:
+        """Take a chat, whose texts are asked for then.
 
         Raises:
-            InvalidInput: the tokenizer has no chat template, or it refuses the messages or goes beyond a limit.
+            InvalidInput: the tokenizer has no chat template, or several and none to use.
         """
         template = self._template(bool(tools))
         if self._process is None or template != self._of:
             self.close()
             self._start(template)
-        job = {
-            "parts": [
-                {"messages": [_given(message) for message in part.messages], "open": part.open} for part in parts
-            ],
-            "tools": list(tools) or None,
-        }
-        reply = self._answer(json.dumps(job, default=str), 6 * self._limits.seconds)
-        if "texts" in reply:
-            return [str(text) for text in reply["texts"]]
-        self._refuse(reply)
-        raise AssertionError("a reply has texts or an error")
+        self._first = None
+        chat = {"messages": [_given(message) for message in messages], "tools": list(tools) or None}
+        self._write(json.dumps(chat, default=str))
+
+    def text(self, count: int, *, opened: bool = False) -> str:
+        """The text of the first so many messages of the chat.
+
+        Args:
+            count: number of messages.
+            opened: whether the beginning of the assistant's next message follows.
+
+        Raises:
+            InvalidInput: the template refuses the messages or goes beyond a limit.
+        """
+        reply = self._answer(json.dumps({"count": count, "open": opened}), 6 * self._limits.seconds)
+        if "begins" in reply:
+            assert self._first is not None
+            return self._first[: reply["begins"]]
+        if "text" not in reply:
+            self._refuse(reply)
+        text = str(reply["text"])
+        self._first = text if self._first is None else self._first
+        return text
 
     def _template(self, tools: bool) -> str:
         """The template that transformers would choose: there may be one of its own for tools."""
@@ -148,6 +156,7 @@ class ChatTemplate:
             "tokens": _special_tokens(self._tokenizer),
             "memory": limits.memory,
             "seconds": limits.seconds,
+            "all_seconds": limits.all_seconds,
             "characters": limits.characters,
         }
         if "ready" not in self._answer(json.dumps(setup), _START_S):
@@ -177,21 +186,39 @@ class ChatTemplate:
                     line = self._lines.get(timeout=_POLL_S)
                 except queue.Empty:
                     continue
-                return dict(json.loads(line)) if line else {"error": "Ended"}
+                return dict(json.loads(line)) if line else {"error": self._end()}
         except BaseException:
             self.close()
             raise
-        return {"error": "Ended"}
+        return {"error": "Clock"}
 
-    def _refuse(self, reply: dict[str, Any]) -> None:
-        """Raise what a reply without texts means."""
-        kind = reply["error"]
-        if kind in ("Ended", "MemoryError", "TooLong"):
+    def _end(self) -> str:
+        """Why the process has ended: the system ends one that has used its time."""
+        assert self._process is not None
+        out_of_time = getattr(signal, "SIGXCPU", None)
+        return "Seconds" if out_of_time is not None and self._process.wait() == -out_of_time else "Ended"
+
+    def _refuse(self, reply: dict[str, Any]) -> NoReturn:
+        """Raise what a reply without a text means."""
+        limits, kind = self._limits, reply["error"]
+        over = {
+            "Seconds": f"{limits.seconds} seconds for one text",
+            "Clock": f"{6 * limits.seconds} seconds of the clock for one text",
+            "AllSeconds": f"{limits.all_seconds} seconds for all turns of one row",
+            "MemoryError": f"{limits.memory // 1_000_000:,} MB for one row",
+            "TooLong": f"{limits.characters:,} characters for one row",
+        }
+        if kind in over:
             self.close()
             raise InvalidInput(
-                f"The tokenizer's chat template takes more than {self._limits.seconds} seconds, "
-                f"{self._limits.memory // 1_000_000:,} MB or {self._limits.characters:,} characters for one row: "
-                "use another template, or switch the chat template off."
+                f"The tokenizer's chat template takes more than {over[kind]}: use another template, shorten the row, "
+                "or switch the chat template off."
+            )
+        if kind == "Ended":
+            self.close()
+            raise InvalidInput(
+                "The process that renders the tokenizer's chat template ended before it had a text, as it does where "
+                "memory runs out: free some memory, shorten the row, or switch the chat template off."
             )
         said = " ".join(str(reply.get("said", "")).split()).rstrip(".")
         raise InvalidInput(

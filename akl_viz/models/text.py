@@ -15,6 +15,9 @@ from akl_viz.records import Cut
 FEWEST_TOKENS = 2
 """A token is scored from its prefix, so one token alone has nothing to score."""
 
+_SHOWING = 64
+"""Tokens of a text that surely show where it begins."""
+
 _LOCK = threading.Lock()
 
 
@@ -70,11 +73,7 @@ def begin(tokenizer: Any, ids: Sequence[int], *, rendered: bool = False) -> Begi
         ids: of the text, without special tokens put around it.
         rendered: whether a chat template wrote the text.
     """
-    with _LOCK:
-        around, inner = (
-            list(tokenizer("a", add_special_tokens=special, verbose=False)["input_ids"]) for special in (True, False)
-        )
-    own = tuple(around[: next(place for place in range(len(around) + 1) if around[place:][: len(inner)] == inner)])
+    own = _own(tokenizer, ids)
     first = tokenizer.bos_token_id
     if not own and first is not None and getattr(tokenizer, "add_bos_token", False) is True:
         own = (first,)
@@ -87,6 +86,19 @@ def begin(tokenizer: Any, ids: Sequence[int], *, rendered: bool = False) -> Begi
     if rendered:
         return Begin(note=f"The chat template writes no begin token {token}, so the chat is read without one.")
     return Begin(own)
+
+
+def _own(tokenizer: Any, ids: Sequence[int]) -> tuple[int, ...]:
+    """What a tokenizer puts before a text by itself, as its own mask of special tokens says."""
+    # A vocabulary without the letter gives it no token; the text itself has some.
+    for letter in ("a", ""):
+        shown = letter or tokenizer.decode(list(ids[:_SHOWING]))
+        with _LOCK:
+            batch = tokenizer(shown, return_special_tokens_mask=True, verbose=False)
+        around, mask = list(batch["input_ids"]), list(batch["special_tokens_mask"])
+        if 0 in mask:
+            return tuple(around[: mask.index(0)])
+    return ()
 
 
 def part_ids(tokenizer: Any, parts: Parts) -> tuple[list[list[int]], str]:

@@ -10,6 +10,7 @@ import pytest
 
 from akl_viz.cli import distill as command
 from akl_viz.distill import Control, open_run
+from akl_viz.distill.options import OPTIONS
 from tests.cli.conftest import ROOT
 from tests.cli.test_mistakes import one_line
 
@@ -34,6 +35,20 @@ def test_a_run_prints_its_end_and_tells_its_progress(run, tmp_path):
     assert "step 4/4  akl:mu=0.6  head" in told.err
     assert "ETA" in told.err
     assert open_run(tmp_path / "run").status == "finished"
+
+
+def test_the_help_names_every_default_that_there_is_and_no_other(run):
+    told = " ".join(run("distill", "--help").out.split())
+    for option, after in zip(OPTIONS, [*OPTIONS[1:], None], strict=True):
+        start = told.rindex(f" {option.flag} ")
+        own = told[start : told.rindex(f" {after.flag} ") if after else None].replace("- ", "-")
+        needed = option.flag in ("--teacher", "--student", "--loss")
+        default = option.default
+        expected = None if needed or default in ("", ()) or option.kind is bool else default
+        assert (f"(default {expected})" in own) == (expected is not None), option.flag
+        assert ("(default" in own) == (expected is not None), option.flag
+    for line in ("everything drawn (default 0)", "0 for all (default 0)", "0 for none (default 0.0)"):
+        assert line in told
 
 
 def test_json_is_the_history(run, tmp_path):

@@ -169,7 +169,8 @@ def test_a_row_of_a_table_is_scored_as_distill_reads_it(run, pair, tmp_path, opt
     assert [token["id"] for token in document["tokens"]] == ids
     assert "".join(token["text"] for token in document["tokens"]) == f"{example.prompt}\n{example.response}"
     assert told.err == (
-        f"Row {row + 1} of 2 of r.jsonl is scored; --row N scores another.\nr.jsonl: not used of its columns: note.\n"
+        f"Row {row + 1} of 2 of r.jsonl is scored; --row N scores another.\n"
+        "r.jsonl: not used of its columns: note (in 1 of 2 rows).\n"
     )
 
 

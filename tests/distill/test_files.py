@@ -173,11 +173,52 @@ def test_a_row_that_cannot_be_read_whole_is_refused(tmp_path, row, said):
 
 
 def test_columns_that_are_not_used_are_named_once(tmp_path):
-    rows = [{"prompt": "q", "response": "r", "category": "c"}, {"prompt": "q", "response": "r", "score": 3}]
+    rows = [
+        {"prompt": "q", "response": "r", "category": "c", "empty": ""},
+        {"prompt": "q", "response": "r", "score": 0},
+    ]
     found = read_rows(write(tmp_path / "a.jsonl", jsonl(*rows)))
-    assert found.notes == ("a.jsonl: not used of its columns: category, score.",)
+    assert found.notes == ("a.jsonl: not used of its columns: category (in 1 of 2 rows), score (in 1 of 2 rows).",)
     alone = read_rows(write(tmp_path / "a.jsonl", jsonl({"instruction": "q", "input": "i"})), column="instruction")
     assert (alone.examples, alone.notes) == ([Example("q")], ("a.jsonl: not used of its columns: input.",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost"),
+    [
+        (
+            [{"prompt": "q", "response": "r"}, {"text": "t", "response": "LOST", "prompt": "LOST"}],
+            "response (in 1 of 2 rows), prompt (in 1 of 2 rows)",
+        ),
+        (
+            [{"prompt": "q", "input": "i", "response": "r"}, {"messages": [WHY, SO], "input": "LOST"}],
+            "input (in 1 of 2 rows)",
+        ),
+        (
+            [
+                {"question": "q", "answer": "r"},
+                *[{"instruction": "q", "question": "LOST", "output": "r", "answer": "LOST"}] * 2,
+            ],
+            "question (in 2 of 3 rows), answer (in 2 of 3 rows)",
+        ),
+        ([{"messages": [WHY, SO], "tools": [CALL]}, {"prompt": "q", "response": "r", "tools": [CALL]}], "tools (in 1"),
+        ([{"prompt": "q", "system": "s", "response": "r"}, {"text": "t", "system": "LOST"}], "system (in 1 of 2 rows)"),
+    ],
+)
+def test_a_column_that_another_row_uses_is_named_where_it_is_lost(tmp_path, rows, lost):
+    found = read_rows(write(tmp_path / "a.jsonl", jsonl(*rows)))
+    assert "LOST" not in str(found.examples)
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(f"a.jsonl: not used of its columns: {lost}")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv"])
+def test_an_empty_column_hides_none_with_a_value(tmp_path, name):
+    row = {"text": "", "prompt": "q", "response": "", "answer": "r"}
+    path = tmp_path / name
+    pd.DataFrame([row]).to_csv(path, index=False) if name == "a.csv" else write(path, jsonl(row))
+    found = read_rows(path)
+    assert (found.examples, found.notes) == ([Example("q", "r")], ())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from akl_viz.distill.sampling import Sampler, Vocabulary
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.distill.toy_language import toy_checkpoint, toy_text, transitions
 from akl_viz.errors import InvalidInput
+from tests.checkpoints import make_tokenizer
 from tests.distill.conftest import GPT2_CONTEXT, run, toy
+from tests.models.test_text import with_bos
 from tests.tolerances import SINGLE
 
 CONFIG = ProbeConfig(mu=0.6, watched=(3, 9), samples=2, sample_tokens=5)
@@ -163,6 +165,24 @@ def test_samples_are_drawn_from_the_student_and_the_same_each_time(pair):
 def test_a_prompt_without_tokens_or_room_is_refused(pair, prompt, context, said):
     with pytest.raises(InvalidInput, match=said):
         probe(pair, ProbeConfig(prompts=(prompt,)), context)
+
+
+@pytest.mark.parametrize("prompt", ["It is", "<bos>It is"])
+def test_a_prompt_begins_once_and_ends_open(pair, prompt):
+    tokenizer = with_bos()
+    words = tokenizer("It is", add_special_tokens=False)["input_ids"]
+    made = Probe(pair[0].model, SEQUENCES, Vocabulary(tokenizer, 64), ProbeConfig(prompts=(prompt,), watched=(3,)))
+    assert [ids.tolist() for ids in made._prompts] == [[tokenizer.bos_token_id, *words]]
+    note = "In the prompt '<bos>It is': The text already begins with the begin token <bos>, so none is put before it."
+    assert made.notes == ((note,) if prompt.startswith("<bos>") else ())
+
+
+def test_a_prompt_gets_the_begin_token_that_a_tokenizer_is_set_to_add(pair):
+    tokenizer = make_tokenizer()
+    words = tokenizer("It is")["input_ids"]
+    tokenizer.add_bos_token = True
+    made = Probe(pair[0].model, SEQUENCES, Vocabulary(tokenizer, 64), ProbeConfig(prompts=("It is",), watched=(3,)))
+    assert [ids.tolist() for ids in made._prompts] == [[tokenizer.bos_token_id, *words]]
 
 
 def test_positions_beyond_the_sequence_are_refused_unless_nobody_chose_them(pair):

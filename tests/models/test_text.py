@@ -95,6 +95,34 @@ def test_a_tokenizer_that_is_set_to_add_a_begin_token_gets_one():
     assert encode(tokenizer, "It is", LONG).ids == (0, *make_tokenizer()("It is")["input_ids"])
 
 
+def capitals():
+    """A tokenizer that knows four capitals and no other letter."""
+    return Tokenizer(models.BPE({"<s>": 0, "</s>": 1, "A": 2, "C": 3, "G": 4, "T": 5}, []))
+
+
+def whole_words(unknown):
+    """A tokenizer of two words, for which every other one is unknown."""
+    backend = Tokenizer(models.WordLevel({"<s>": 0, "</s>": 1, "<unk>": 2, "A": 3, "C": 4}, unk_token=unknown))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    return backend
+
+
+@pytest.mark.parametrize("single", ["<s> $A", "<s> $A </s>", "</s> <s> $A", "$A </s>", "$A"])
+@pytest.mark.parametrize(
+    ("backend", "text"),
+    [(capitals(), "ACGT"), (whole_words("<s>"), "A C"), (whole_words("<unk>"), "C A")],
+    ids=["capitals", "unknown is begin", "words"],
+)
+def test_a_text_begins_as_transformers_begins_it_whatever_the_vocabulary(backend, text, single):
+    backend.add_special_tokens(["<s>", "</s>"])
+    backend.post_processor = processors.TemplateProcessing(single=single, special_tokens=[("<s>", 0), ("</s>", 1)])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
+    expected = tokenizer(text)["input_ids"]
+    assert list(encode(tokenizer, text, LONG).ids) == expected
+    put_after = [1] * single.endswith("</s>")
+    assert part_ids(tokenizer, Parts((text,)))[0][0] + put_after == expected
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("texts", [("Who is é", "😀 she?"), ("<bos>a", " b", "c"), ("", "It is"), ("It is", "")])
 @pytest.mark.parametrize("rendered", [False, True])

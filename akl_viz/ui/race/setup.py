@@ -14,6 +14,7 @@ from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT
 from akl_viz.distill.content import read_text
 from akl_viz.distill.files import read_examples
 from akl_viz.distill.places import absolute, found_reference
+from akl_viz.distill.tables import is_table
 from akl_viz.errors import AklVizError, InvalidInput
 from akl_viz.models.reference import Policy
 from akl_viz.ui import followed, permalink
@@ -192,7 +193,7 @@ def _unreadable(path: str, column: str, response: str) -> str:
     A kept file never changes: its name holds a hash of its contents.
     """
     try:
-        read_text(Path(path)) if path.endswith(".txt") else read_examples(Path(path), column, response)
+        read_examples(Path(path), column, response) if is_table(Path(path)) else read_text(Path(path))
     except InvalidInput as error:
         return str(error)
     return ""
