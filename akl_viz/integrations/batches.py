@@ -98,6 +98,21 @@ def refuse_long(length: int, models: Mapping[str, int | None]) -> None:
             )
 
 
+def beside_longer(batch: Mapping[str, Any], most: float) -> bool:
+    """Whether a text of a batch stands beside a longer one, or padding, that reaches beyond `most` positions."""
+    positions, mask = batch.get("position_ids"), batch.get("attention_mask")
+    if isinstance(positions, Tensor) and positions.dim() == 2:
+        ends = torch.ones_like(positions, dtype=torch.bool)
+        ends[:, :-1] = positions[:, 1:] <= positions[:, :-1]
+        lengths = positions[ends] + 1
+        longest = int(lengths.max())
+    elif isinstance(mask, Tensor) and mask.dim() == 2:
+        lengths, longest = mask.sum(-1), mask.shape[-1]
+    else:
+        return False
+    return longest > most and int(lengths.min()) < longest
+
+
 def longest_row(dataset: Any) -> int:
     """Tokens of the longest row of a dataset that can say so without being read whole by a loader; 0 of others.
 

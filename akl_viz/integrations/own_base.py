@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from akl_viz.errors import InvalidInput
+from akl_viz.models.positions import fresh
 
 _REMEDY = "load the teacher a second time"
 
@@ -52,8 +53,9 @@ class OwnBase(nn.Module):
 
     def forward(self, **batch: Any) -> Any:
         """The base's outputs."""
-        with self._alone():
-            return self.__dict__["student"].get_base_model()(**batch)
+        student = self.__dict__["student"]
+        with self._alone(), fresh(student):
+            return student.get_base_model()(**batch)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any, cast
 
 import torch
@@ -11,7 +12,7 @@ from transformers import Trainer, TrainingArguments
 
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
-from akl_viz.integrations.batches import longest_row, refuse_long, shared_batch
+from akl_viz.integrations.batches import beside_longer, longest_row, refuse_long, shared_batch
 from akl_viz.integrations.gap_log import GapLog
 from akl_viz.integrations.own_base import OwnBase, shares_weights
 from akl_viz.integrations.pairing import paired
@@ -19,6 +20,7 @@ from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
 from akl_viz.models.loading import stated_context
+from akl_viz.models.passes import passes_of, stated_together_to
 
 LOG = logging.getLogger(__name__)
 
@@ -93,6 +95,11 @@ class DistillationMixin:
         for dataset in (trainer.train_dataset, trainer.eval_dataset):
             for one in dataset.values() if isinstance(dataset, dict) else (dataset,):
                 refuse_long(longest_row(one), self._positions)
+        self._together = {
+            side: most
+            for side, model in (("teacher", given.model), ("student", trainer.model))
+            if (most := _together_to(trainer, model)) < math.inf
+        }
         self._evaluated: list[Tensor] | None = None
         self._blank: Tensor | None = None
         self._warned = False
@@ -125,6 +132,7 @@ class DistillationMixin:
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
         if "input_ids" in given and "position_ids" not in given:
             refuse_long(given["input_ids"].shape[-1], self._positions)
+        self._warn_of_neighbours(given)
         counted = targets != IGNORED
         if self._evaluated is not None:
             counted = self._without_repeats(counted)
@@ -192,6 +200,20 @@ class DistillationMixin:
             )
         self._blank = None
 
+    def _warn_of_neighbours(self, batch: dict[str, Any]) -> None:
+        """Say once that the loss depends on which rows stand beside each other."""
+        for side, most in list(self._together.items()):
+            if beside_longer(batch, most):
+                self._together.clear()
+                LOG.warning(
+                    "The logits of the %s for a row depend on the longest row of its batch where that has more than "
+                    "%d positions, so the loss, also that of evaluate(), depends on how rows are batched: use batches "
+                    "of one row, or of rows of one length.",
+                    side,
+                    most,
+                )
+                return
+
     def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
         """Put directions and gaps beside the training loss, where they are wanted."""
         self._warn_of_blank()
@@ -224,6 +246,12 @@ class DistillationTrainer(DistillationMixin, Trainer):
 def _loaded(teacher: Any, device: str) -> Any:
     """The teacher as it was given, or the checkpoint it names."""
     return load_checkpoint(teacher, device=device) if isinstance(teacher, str) else teacher
+
+
+def _together_to(trainer: Any, model: nn.Module) -> float:
+    """Positions up to which rows may stand side by side; a model whose weights are spread is not tried."""
+    spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    return stated_together_to(model) if spread else passes_of(model).together_to
 
 
 def _frozen(teacher: nn.Module, device: torch.device) -> nn.Module:
