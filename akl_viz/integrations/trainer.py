@@ -14,7 +14,7 @@ from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
 from akl_viz.integrations.batches import beside_longer, longest_row, refuse_long, shared_batch
 from akl_viz.integrations.gap_log import GapLog
-from akl_viz.integrations.own_base import OwnBase, shares_weights
+from akl_viz.integrations.own_base import OwnBase, is_own_base
 from akl_viz.integrations.pairing import paired
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
@@ -48,8 +48,8 @@ class DistillationMixin:
 
     Raises:
         InvalidInput: an unknown loss or parameter, a kd_ratio or temperature outside its range, another loss asked of
-            the trainer at once, an encoder-decoder, a teacher that is the student, rows longer than a model has
-            positions, or fused where it cannot be.
+            the trainer at once, an encoder-decoder, a teacher that is the student or shares weights with it, rows
+            longer than a model has positions, or fused where it cannot be.
         CheckpointUnavailable: the teacher cannot be loaded.
         VocabularyMismatch: teacher and student do not number the same tokens in the same way.
     """
@@ -86,7 +86,7 @@ class DistillationMixin:
             _refuse_fused(trainer)
         given, _, self._shared_rows = paired(loaded, trainer.model, trainer.processing_class)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
-        if shares_weights(given.model, trainer.model):
+        if is_own_base(given.model, trainer.model):
             _refuse_spread(trainer)
             self._teacher: list[nn.Module] = [OwnBase(trainer.model)]
         else:

@@ -234,7 +234,7 @@ def _close(found: Tensor, right: Tensor) -> bool:
     difference = float(torch.where(same, 0.0, (found - right).abs()).max())
     finite = right[right.isfinite()]
     largest = float(finite.abs().max()) if len(finite) else 0.0
-    return difference <= float(torch.finfo(right.dtype).eps) ** 0.5 * largest
+    return difference <= largest * math.sqrt(torch.finfo(right.dtype).eps)
 
 
 def _settings(model: Any) -> dict[str, Any]:
