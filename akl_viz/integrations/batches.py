@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from akl_viz.errors import InvalidInput
+from akl_viz.models.passes import passes_of, stated_together_to
 
-_ATTENTION = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
+BOUNDARIES = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
 """Where rows that were packed into one begin: taken by attention kernels, through any forward with **kwargs."""
 _HARMLESS = {
     "num_items_in_batch": "divides the loss the model makes, which is not used",
@@ -43,7 +45,7 @@ def shared_batch(batch: Mapping[str, Any], student: nn.Module, teacher: nn.Modul
         raise InvalidInput(
             "The batch holds inputs_embeds, which are one model's own: give both models the tokens (input_ids)."
         )
-    ours, theirs = (_taken(one, batch) for one in (student, teacher))
+    ours, theirs = (taken(one, batch) for one in (student, teacher))
     for name in batch:
         if (name in ours) == (name in theirs) or name in _HARMLESS or _says_nothing(name, batch):
             continue
@@ -55,14 +57,14 @@ def shared_batch(batch: Mapping[str, Any], student: nn.Module, teacher: nn.Modul
     return {name: value for name, value in batch.items() if name in theirs}
 
 
-def _taken(model: nn.Module, batch: Mapping[str, Any]) -> frozenset[str]:
+def taken(model: nn.Module, batch: Mapping[str, Any]) -> frozenset[str]:
     """The keys of a batch that a model's forward has a name for, or hands on to its attention."""
-    parameters = inspect.signature(_bare(model).forward).parameters
+    parameters = inspect.signature(bare(model).forward).parameters
     open_ended = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    return frozenset(name for name in batch if name in parameters or (open_ended and name in _ATTENTION))
+    return frozenset(name for name in batch if name in parameters or (open_ended and name in BOUNDARIES))
 
 
-def _bare(model: Any) -> Any:
+def bare(model: Any) -> Any:
     """The model without what wraps it: processes, a compiler, an adapter."""
     for name in ("module", "_orig_mod"):
         while isinstance(getattr(model, name, None), nn.Module):
@@ -96,6 +98,17 @@ def refuse_long(length: int, models: Mapping[str, int | None]) -> None:
                 f"The {side} has {positions} positions, but a row has {length} tokens: cut the rows to "
                 f"{positions} tokens, or use another {side}."
             )
+
+
+def limits_together(models: Mapping[str, nn.Module], *, spread: bool) -> dict[str, float]:
+    """The models whose logits of a row depend on the rows beside it -> positions of a batch up to which they do not.
+
+    Args:
+        models: how each is called -> the model.
+        spread: whether no process holds all weights, so that no trial can be made.
+    """
+    limits = {side: stated_together_to(one) if spread else passes_of(one).together_to for side, one in models.items()}
+    return {side: most for side, most in limits.items() if most < math.inf}
 
 
 def beside_longer(batch: Mapping[str, Any], most: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from typing import Any, cast
 
 import torch
@@ -12,15 +11,16 @@ from transformers import Trainer, TrainingArguments
 
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
-from akl_viz.integrations.batches import beside_longer, longest_row, refuse_long, shared_batch
+from akl_viz.integrations.batches import beside_longer, limits_together, longest_row, refuse_long, shared_batch
 from akl_viz.integrations.gap_log import GapLog
 from akl_viz.integrations.own_base import OwnBase, is_own_base
+from akl_viz.integrations.packing import refuse_joined
 from akl_viz.integrations.pairing import paired
+from akl_viz.integrations.refusals import refuse_fused, refuse_other_losses, refuse_spread
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
 from akl_viz.models.loading import stated_context
-from akl_viz.models.passes import passes_of, stated_together_to
 
 LOG = logging.getLogger(__name__)
 
@@ -81,13 +81,13 @@ class DistillationMixin:
         loaded = _loaded(teacher, "auto" if settings is None else str(settings.device))
         super().__init__(*args, **options)
         trainer = cast("Any", self)
-        _refuse_other_losses(trainer)
+        refuse_other_losses(trainer)
         if fused:
-            _refuse_fused(trainer)
+            refuse_fused(trainer)
         given, _, self._shared_rows = paired(loaded, trainer.model, trainer.processing_class)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
         if is_own_base(given.model, trainer.model):
-            _refuse_spread(trainer)
+            refuse_spread(trainer)
             self._teacher: list[nn.Module] = [OwnBase(trainer.model)]
         else:
             self._teacher = [_frozen(given.model, trainer.args.device)]
@@ -95,11 +95,8 @@ class DistillationMixin:
         for dataset in (trainer.train_dataset, trainer.eval_dataset):
             for one in dataset.values() if isinstance(dataset, dict) else (dataset,):
                 refuse_long(longest_row(one), self._positions)
-        self._together = {
-            side: most
-            for side, model in (("teacher", given.model), ("student", trainer.model))
-            if (most := _together_to(trainer, model)) < math.inf
-        }
+        spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+        self._together = limits_together({"teacher": given.model, "student": trainer.model}, spread=spread)
         self._evaluated: list[Tensor] | None = None
         self._blank: Tensor | None = None
         self._warned = False
@@ -143,8 +140,7 @@ class DistillationMixin:
         with trainer.accelerator.autocast():
             scored = self._form(model, given, targets.shape[-1], self._shared_rows)
             if self.kd_ratio > 0.0 or logged is not None:
-                own = isinstance(self.teacher, OwnBase)
-                scored.run_teacher(self.teacher, given if own else shared_batch(given, model, self.teacher))
+                scored.run_teacher(self.teacher, self._for_teacher(given, model))
             loss = self._summed(scored, targets, counted)
             if self._evaluated is not None:
                 self._evaluated.append(torch.stack([loss.detach().double(), counted.sum().double().to(loss.device)]))
@@ -158,6 +154,13 @@ class DistillationMixin:
             # The mean over processes that follows must be a sum; tensor-parallel ones hold the same batch.
             loss = loss * (trainer.accelerator.num_processes // trainer.get_tp_size())
         return (loss, scored.outputs) if return_outputs else loss
+
+    def _for_teacher(self, batch: dict[str, Any], model: nn.Module) -> dict[str, Any]:
+        """What the teacher is given of a batch: all of it where it is the student's own base."""
+        if isinstance(self.teacher, OwnBase):
+            return batch
+        refuse_joined(batch, model, self.teacher)
+        return shared_batch(batch, model, self.teacher)
 
     def evaluation_loop(self, *args: Any, **options: Any) -> Any:
         """As the trainer's, but its loss is the mean over all labels that count, whatever the batches hold."""
@@ -248,44 +251,7 @@ def _loaded(teacher: Any, device: str) -> Any:
     return load_checkpoint(teacher, device=device) if isinstance(teacher, str) else teacher
 
 
-def _together_to(trainer: Any, model: nn.Module) -> float:
-    """Positions up to which rows may stand side by side; a model whose weights are spread is not tried."""
-    spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
-    return stated_together_to(model) if spread else passes_of(model).together_to
-
-
 def _frozen(teacher: nn.Module, device: torch.device) -> nn.Module:
     """The teacher in evaluation mode, without gradients, where the student is (unless it is spread over devices)."""
     teacher = teacher.eval().requires_grad_(False)
     return teacher if hasattr(teacher, "hf_device_map") else teacher.to(device)
-
-
-def _refuse_spread(trainer: Any) -> None:
-    """Refuse the student's own base as its teacher where no process holds all of it."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise InvalidInput(
-            "Teacher and student share weights, which FSDP or DeepSpeed spreads over processes: load the teacher a "
-            "second time."
-        )
-
-
-def _refuse_other_losses(trainer: Any) -> None:
-    """Refuse what asks the trainer for a loss of its own, which would silently not be used."""
-    asked = {
-        "label_smoothing_factor": trainer.label_smoother is not None,
-        "compute_loss_func": trainer.compute_loss_func is not None,
-        "loss_type": getattr(trainer.args, "loss_type", None) not in (None, "nll"),
-    }
-    for name, given in asked.items():
-        if given:
-            raise InvalidInput(f"{name} asks for another loss than the one distilled with: leave it out.")
-    if getattr(trainer.model.config, "is_encoder_decoder", False):
-        raise InvalidInput("Only causal language models are distilled, not an encoder-decoder.")
-
-
-def _refuse_fused(trainer: Any) -> None:
-    """Refuse the form without logits where the output matrix is not whole, or somebody needs all logits."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or trainer.get_tp_size() > 1:
-        raise InvalidInput("fused needs the whole output matrix in every process: train with fused=False.")
-    if trainer.compute_metrics is not None:
-        raise InvalidInput("compute_metrics needs all logits, which fused never makes: train with fused=False.")

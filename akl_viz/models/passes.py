@@ -169,7 +169,9 @@ def _tried(model: Any) -> Passes:
     short = min(_SHORT, limit)
     room = max(short, min(limit, _LONGEST, int(_WEIGHT_PASSES / max(weights, 1))))
     changes = sorted(set(_lengths(settings)))
-    with _still(model):
+    # Whoever asks may stand inside autocast, whose few digits are not those of the model.
+    device = next(model.parameters(), torch.empty(0)).device
+    with still(model), torch.autocast(device.type, enabled=False):
         cached = _held(model, short, cached_blocks)
         parted = _held(model, short, parted_blocks)
         reach = short
@@ -260,14 +262,12 @@ def _numbers(settings: dict[str, Any]) -> Iterator[int]:
 
 
 @contextmanager
-def _still(model: Any) -> Iterator[None]:
+def still(model: Any) -> Iterator[None]:
     """A model in evaluation mode, each of its modules put back afterwards into the mode it was in."""
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        # Whoever asks may stand inside autocast, whose few digits are not those of the model.
-        with torch.autocast(next(model.parameters(), torch.empty(0)).device.type, enabled=False):
-            yield
+        yield
     finally:
         for module in training:
             module.training = True
