@@ -162,20 +162,30 @@ class DistillationMixin:
         refuse_joined(batch, model, self.teacher)
         return shared_batch(batch, model, self.teacher)
 
-    def evaluation_loop(self, *args: Any, **options: Any) -> Any:
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
         """As the trainer's, but its loss is the mean over all labels that count, whatever the batches hold."""
         self._evaluated = []
         try:
-            output = cast("Any", super()).evaluation_loop(*args, **options)
+            output = cast("Any", super()).evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
             found = self._evaluated
         finally:
             self._evaluated = None
         accelerator = cast("Any", self).accelerator
         own = torch.stack(found).sum(0) if found else torch.zeros(2, dtype=torch.float64, device=accelerator.device)
         total, count = accelerator.reduce(own, "sum").tolist()
-        for name in output.metrics:
-            if name.endswith("_loss") and count:
-                output.metrics[name] = total / count
+        # Metrics of somebody's own may end in _loss too.
+        name = f"{metric_key_prefix}_loss"
+        if name in output.metrics and count:
+            output.metrics[name] = total / count
         return output
 
     def _without_repeats(self, counted: Tensor) -> Tensor:

@@ -178,6 +178,25 @@ def test_the_loss_of_an_evaluation_is_the_mean_over_labels_in_any_batches(tmp_pa
     )
 
 
+@pytest.mark.parametrize("prefix", ["eval", "a_loss"])
+def test_metrics_of_one_s_own_stay_as_they_were_computed(tmp_path, prefix):
+    own = {"mean_loss": 42.0, "mean_losses": 43.0, "accuracy": 0.5}
+    trainer = made(tmp_path, keywords={"compute_metrics": lambda prediction: dict(own)}, per_device_eval_batch_size=3)
+    found = trainer.evaluate(uneven_rows(), metric_key_prefix=prefix)
+    assert {name: found[f"{prefix}_{name}"] for name in own} == own
+    plain = made(tmp_path).evaluate(uneven_rows())
+    assert found[f"{prefix}_loss"] == pytest.approx(plain["eval_loss"], rel=1e-6)
+
+
+def test_every_set_of_an_evaluation_has_its_own_loss(tmp_path):
+    rows = uneven_rows()
+    sets = {"short": rows[:4], "long_loss": rows[4:]}
+    found = made(tmp_path).evaluate(sets)
+    for name, part in sets.items():
+        alone = made(tmp_path).evaluate(part)["eval_loss"]
+        assert found[f"eval_{name}_loss"] == pytest.approx(alone, rel=1e-6)
+
+
 def test_a_batch_in_which_nothing_counts_is_said_once(tmp_path, caplog):
     rows = [row | {"labels": [-100] * len(row["labels"])} for row in token_rows(8)]
     trainer = made(tmp_path, rows=rows, max_steps=3)
