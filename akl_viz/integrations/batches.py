@@ -83,11 +83,11 @@ def _says_nothing(name: str, batch: Mapping[str, Any]) -> bool:
 
 
 def refuse_long(length: int, models: Mapping[str, int | None]) -> None:
-    """Refuse rows of more tokens than a model has positions.
+    """Refuse texts of more tokens than a model has positions.
 
     Args:
-        length: tokens of the longest row.
-        models: how each is called -> the positions its configuration states, or None.
+        length: positions that the longest text needs.
+        models: how each is called -> the positions it has, or None.
 
     Raises:
         InvalidInput: names the model, both numbers and the remedy.
@@ -95,9 +95,17 @@ def refuse_long(length: int, models: Mapping[str, int | None]) -> None:
     for side, positions in models.items():
         if positions is not None and length > positions:
             raise InvalidInput(
-                f"The {side} has {positions} positions, but a row has {length} tokens: cut the rows to "
-                f"{positions} tokens, or use another {side}."
+                f"The {side} has {positions} positions, but a row needs {length}: cut the rows to {positions} tokens, "
+                f"or use another {side}."
             )
+
+
+def positions_of(batch: Mapping[str, Any]) -> int:
+    """Positions that the longest text of a batch needs, by its tokens, or as it counts them itself."""
+    given = batch.get("position_ids")
+    if isinstance(given, Tensor) and given.numel():
+        return int(given.max()) + 1
+    return int(batch["input_ids"].shape[-1]) if "input_ids" in batch else 0
 
 
 def limits_together(models: Mapping[str, nn.Module], *, spread: bool) -> dict[str, float]:

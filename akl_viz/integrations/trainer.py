@@ -11,7 +11,14 @@ from transformers import Trainer, TrainingArguments
 
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
-from akl_viz.integrations.batches import beside_longer, limits_together, longest_row, refuse_long, shared_batch
+from akl_viz.integrations.batches import (
+    beside_longer,
+    limits_together,
+    longest_row,
+    positions_of,
+    refuse_long,
+    shared_batch,
+)
 from akl_viz.integrations.gap_log import GapLog
 from akl_viz.integrations.own_base import OwnBase, is_own_base
 from akl_viz.integrations.packing import refuse_joined
@@ -20,7 +27,7 @@ from akl_viz.integrations.refusals import refuse_fused, refuse_other_losses, ref
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
-from akl_viz.models.loading import stated_context
+from akl_viz.models.positions import position_limit
 
 LOG = logging.getLogger(__name__)
 
@@ -91,7 +98,7 @@ class DistillationMixin:
             self._teacher: list[nn.Module] = [OwnBase(trainer.model)]
         else:
             self._teacher = [_frozen(given.model, trainer.args.device)]
-        self._positions = {"teacher": stated_context(given.model), "student": stated_context(trainer.model)}
+        self._positions = {"teacher": position_limit(given.model), "student": position_limit(trainer.model)}
         for dataset in (trainer.train_dataset, trainer.eval_dataset):
             for one in dataset.values() if isinstance(dataset, dict) else (dataset,):
                 refuse_long(longest_row(one), self._positions)
@@ -127,8 +134,8 @@ class DistillationMixin:
         trainer = cast("Any", self)
         given = {name: value for name, value in inputs.items() if name not in {"labels", "shift_labels"}}
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
-        if "input_ids" in given and "position_ids" not in given:
-            refuse_long(given["input_ids"].shape[-1], self._positions)
+        if any(self._positions.values()):
+            refuse_long(positions_of(given), self._positions)
         self._warn_of_neighbours(given)
         counted = targets != IGNORED
         if self._evaluated is not None:

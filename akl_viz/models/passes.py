@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from akl_viz.models.memory import is_out_of_memory
-from akl_viz.models.positions import follows_length, fresh
+from akl_viz.models.positions import follows_length, fresh, stated_context
 
 _SHORT = 24
 """Tokens of the trial every model passes through."""
@@ -164,8 +164,7 @@ def _tried(model: Any) -> Passes:
     """Run one model in every way and compare."""
     settings = _settings(model)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    positions = settings.get("max_position_embeddings")
-    limit = positions if isinstance(positions, int) and positions > 0 else _LONGEST
+    limit = (stated_context(model) if settings else None) or _LONGEST
     short = min(_SHORT, limit)
     room = max(short, min(limit, _LONGEST, int(_WEIGHT_PASSES / max(weights, 1))))
     changes = sorted(set(_lengths(settings)))
@@ -211,10 +210,9 @@ def _together_to(model: Any, changes: list[int], room: int) -> float:
                 tokens = length - 1 if length else ids.shape[1] // 2
                 if not _close(one_pass(model, ids[:, :tokens])[0], whole[:tokens]):
                     return max(length - 1.0, 0.0)
-    except Exception as error:  # what cannot be tried is run alone, where it fails in its own words
+    except Exception as error:  # a model that cannot be run over a text fails in its own words
         if is_out_of_memory(error):
             raise
-        return 0.0
     return math.inf
 
 

@@ -86,8 +86,12 @@ def by_hand(config, pair):
 
 
 @pytest.mark.parametrize("cache", [256, 0], ids=["teacher kept", "teacher run anew"])
-@pytest.mark.parametrize("pair", [(LONG_ROPE, LONG_ROPE), (LlamaConfig(**SIZES), LONG_ROPE)], ids=["both", "student"])
-def test_long_rope_learns_each_row_as_if_alone(tmp_path, pair, cache):
+@pytest.mark.parametrize(
+    "pair",
+    [(LONG_ROPE, LONG_ROPE), (DYNAMIC, DYNAMIC), (LlamaConfig(**SIZES), LONG_ROPE), (DYNAMIC, LONG_ROPE)],
+    ids=["long RoPE", "dynamic NTK", "student alone", "one of each"],
+)
+def test_each_row_is_learnt_as_if_alone(tmp_path, pair, cache):
     config = settings(tmp_path, *pair, cache_mb=cache)
     first = next(record for record in distill(config) if record.step == 1)
     same = pair[0] is pair[1]

@@ -149,7 +149,7 @@ def test_rows_laid_end_to_end_give_the_loss_of_the_single_rows(tmp_path, fused, 
 def test_rows_longer_than_a_model_has_positions_are_refused_before_training(tmp_path, kind, side):
     short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
     pair = {"teacher": short} if side == "teacher" else {"model": short, "teacher": student(7)}
-    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row has 12 tokens"):
+    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row needs 12"):
         made(tmp_path, rows=kind(token_rows(4)), **pair)
 
 
@@ -158,6 +158,33 @@ def test_rows_that_only_the_collator_knows_are_refused_in_their_batch(tmp_path):
     trainer = made(tmp_path, rows=[{"input_ids": [3, 4], "labels": [3, 4]}], teacher=short)
     with pytest.raises(InvalidInput, match="cut the rows to 8 tokens"):
         trainer.compute_loss(trainer.model, Padded()(token_rows(2)))
+
+
+@pytest.mark.parametrize("side", ["teacher", "student"])
+def test_positions_beyond_a_table_are_refused_whoever_counts_them(tmp_path, side):
+    short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
+    pair = {"teacher": short} if side == "teacher" else {"model": short, "teacher": student(7)}
+    trainer = made(tmp_path, rows=[{"input_ids": [3, 4], "labels": [3, 4]}], **pair)
+    ids = torch.arange(3, 15)[None]
+    batch = {"input_ids": ids, "labels": ids, "position_ids": torch.arange(12)[None]}
+    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row needs 12"):
+        trainer.compute_loss(trainer.model, dict(batch))
+    within = batch | {"position_ids": torch.arange(12)[None] % 8}
+    assert bool(trainer.compute_loss(trainer.model, within).isfinite())
+
+
+def test_rows_beyond_positions_without_an_end_are_learnt(tmp_path):
+    def alibi(seed):
+        config = {"vocab_size": VOCABULARY, "hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+        return random_model(transformers.FalconConfig(**config, alibi=True, max_position_embeddings=8), seed)
+
+    model, teacher = alibi(1), alibi(2)
+    trainer = made(tmp_path, model=model, teacher=teacher, rows=token_rows(4), keywords={"loss": "forward_kl"})
+    ids = torch.tensor([row["input_ids"] for row in token_rows(2)])
+    with torch.no_grad():
+        found = float(trainer.compute_loss(model, {"input_ids": ids, "labels": ids}))
+        right = forward_kl(teacher(ids).logits[:, :-1], model(ids).logits[:, :-1]).mean()
+    assert found == pytest.approx(float(right), rel=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])

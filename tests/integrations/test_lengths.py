@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tests.checkpoints import random_model
-from tests.distill.test_lengths import LONG_ROPE
-from tests.integrations.test_trainer import made
+from tests.distill.test_lengths import DYNAMIC, LONG_ROPE
+from tests.integrations.test_batches import forward_kl
+from tests.integrations.test_trainer import Padded, made
 from tests.integrations.training import student, token_rows
 
 SAID = "depend on the longest row of its batch"
@@ -65,3 +66,17 @@ def test_texts_laid_end_to_end_are_spoken_of_too(tmp_path, caplog):
         assert not said(caplog)
         trainer.compute_loss(trainer.model, batch)
     assert len(said(caplog)) == 1
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+def test_a_batch_is_not_scored_with_what_a_longer_one_left(tmp_path, fused):
+    model, teacher = random_model(DYNAMIC, 1), random_model(DYNAMIC, 2)
+    trainer = made(
+        tmp_path, model=model, teacher=teacher, rows=rows(30), keywords={"loss": "forward_kl", "fused": fused}
+    )
+    long, short = (Padded()(rows(size)) for size in (200, 80))
+    with torch.no_grad():
+        trainer.compute_loss(model, dict(long))
+        found = float(trainer.compute_loss(model, dict(short)))
+        p, q = (random_model(DYNAMIC, seed)(short["input_ids"]).logits[0, :-1] for seed in (2, 1))
+    assert found == pytest.approx(float(forward_kl(p, q).mean()), rel=1e-4)

@@ -205,6 +205,11 @@ def test_a_model_is_tried_once(monkeypatch):
     assert len(tried) == 1
 
 
+def test_a_trial_stays_within_a_table_of_few_positions():
+    model = Architecture("gpt2", {"n_positions": 8}).model()
+    assert passes_of(model) == Passes(math.inf, parted=True, together_to=math.inf)
+
+
 def test_a_length_too_far_to_try_is_where_one_pass_begins():
     model = Architecture("mistral", {"sliding_window": 4096, "max_position_embeddings": 8192}).model()
     assert passes_of(model).cached_to == 4096.0
