@@ -15,7 +15,7 @@ from akl_viz.models.passes import passes_of, stated_together_to
 
 BOUNDARIES = frozenset({"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k", "seq_idx"})
 """Where rows that were packed into one begin: taken by attention kernels, through any forward with **kwargs."""
-_HARMLESS = {
+_NOT_ASKED = {
     "num_items_in_batch": "divides the loss the model makes, which is not used",
     "return_loss": "asks for the loss the model makes, which is not used",
     "return_dict": "says how outputs are packed",
@@ -26,28 +26,40 @@ _HARMLESS = {
     "logits_to_keep": "says how many logits are made",
     "skip_logits": "says whether logits are made",
 }
-"""Keys that change no logit -> why."""
+"""Keys that change no logit -> why; neither model is given them, since we ask both for what the loss needs."""
+_OWN = ("inputs_embeds", "past_key_values")
+"""Keys that hold what one model made of tokens, which means nothing to another."""
+
+
+def asked_of(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a trainer's batch its student is given: all but labels, and what says how outputs are made.
+
+    Raises:
+        InvalidInput: the batch holds what one model made of tokens in place of the tokens.
+    """
+    own = next((name for name in _OWN if batch.get(name) is not None), None)
+    if own is not None:
+        raise InvalidInput(
+            f"The batch holds {own}, which are one model's own: give both models the tokens (input_ids)."
+        )
+    return {name: value for name, value in batch.items() if name not in {"labels", "shift_labels", *_NOT_ASKED, *_OWN}}
 
 
 def shared_batch(batch: Mapping[str, Any], student: nn.Module, teacher: nn.Module) -> dict[str, Any]:
     """The part of a batch that the teacher is given: every key its forward takes.
 
     Args:
-        batch: what the student is given, without labels.
+        batch: what the student is given (`asked_of`).
         student: the model in training, wrapped as it may be.
         teacher: the model it learns from.
 
     Raises:
         InvalidInput: one of the two would be given something that the other does not take (images, another kind of
-            positions), or embeddings in place of tokens, which are one model's own.
+            positions).
     """
-    if "inputs_embeds" in batch:
-        raise InvalidInput(
-            "The batch holds inputs_embeds, which are one model's own: give both models the tokens (input_ids)."
-        )
     ours, theirs = (taken(one, batch) for one in (student, teacher))
     for name in batch:
-        if (name in ours) == (name in theirs) or name in _HARMLESS or _says_nothing(name, batch):
+        if (name in ours) == (name in theirs) or _says_nothing(name, batch):
             continue
         takes, other = ("student", "teacher") if name in ours else ("teacher", "student")
         raise InvalidInput(

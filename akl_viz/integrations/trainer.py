@@ -12,6 +12,7 @@ from transformers import Trainer, TrainingArguments
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
 from akl_viz.integrations.batches import (
+    asked_of,
     beside_longer,
     limits_together,
     longest_row,
@@ -132,7 +133,7 @@ class DistillationMixin:
         if "labels" not in inputs and "shift_labels" not in inputs:
             raise InvalidInput("The batch has no labels: use a collator that makes them (-100 where none counts).")
         trainer = cast("Any", self)
-        given = {name: value for name, value in inputs.items() if name not in {"labels", "shift_labels"}}
+        given = asked_of(inputs)
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
         if any(self._positions.values()):
             refuse_long(positions_of(given), self._positions)

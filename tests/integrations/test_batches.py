@@ -101,11 +101,38 @@ def test_what_only_the_teacher_takes_is_refused_by_name(tmp_path):
         trainer.compute_loss(trainer.model, batch | {"token_type_ids": torch.ones_like(batch["input_ids"])})
 
 
-def test_embeddings_in_place_of_tokens_are_refused(tmp_path):
+@pytest.mark.parametrize("name", ["inputs_embeds", "past_key_values"])
+def test_what_one_model_made_of_tokens_is_refused(tmp_path, name):
     trainer = made(tmp_path)
-    batch = {"inputs_embeds": torch.zeros(1, 5, 24), "labels": torch.ones(1, 5, dtype=torch.long)}
-    with pytest.raises(InvalidInput, match="one model's own"):
+    batch = {name: torch.zeros(1, 5, 24), "labels": torch.ones(1, 5, dtype=torch.long)}
+    with pytest.raises(InvalidInput, match=f"holds {name}, which are one model's own"):
         trainer.compute_loss(trainer.model, batch)
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({name: value} for name in ("use_cache", "return_dict") for value in (False, True)),
+        {"logits_to_keep": 1},
+        {"output_hidden_states": True},
+        {"output_attentions": True},
+        {"output_router_logits": True},
+        {"return_loss": True},
+        {"num_items_in_batch": 3},
+        {"inputs_embeds": None, "past_key_values": None},
+    ],
+    ids=str,
+)
+def test_what_a_batch_says_of_outputs_changes_nothing(tmp_path, asked, fused):
+    trainer = made(tmp_path, keywords={"loss": "forward_kl", "fused": fused})
+    batch = Padded()(uneven_rows())
+    with torch.no_grad():
+        trainer.model.eval()
+        given = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        rows = forward_kl(trainer.teacher(**given).logits[:, :-1], trainer.model(**given).logits[:, :-1])
+        found = float(trainer.compute_loss(trainer.model, batch | asked))
+    assert found == pytest.approx(float(rows[batch["labels"][:, 1:] != -100].mean()), rel=1e-4)
 
 
 def test_positions_counted_from_zero_need_not_be_taken(tmp_path):
