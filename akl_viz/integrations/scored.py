@@ -172,7 +172,8 @@ def _check_linear(outputs: Any, head: nn.Linear, side: str) -> None:
         expected = head(outputs.hidden_states[-1][..., -1:, :])
     half = expected.element_size() == 2
     tolerance = (0.02, 0.02) if half else (1e-3, 1e-4)
-    if given.shape != expected.shape or not torch.allclose(given.double(), expected.double(), *tolerance):
+    wide = torch.promote_types(expected.dtype, torch.float32)
+    if given.shape != expected.shape or not torch.allclose(given.to(wide), expected.to(wide), *tolerance):
         raise _not_linear(side)
 
 

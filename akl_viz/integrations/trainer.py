@@ -105,7 +105,7 @@ class DistillationMixin:
                 refuse_long(longest_row(one), self._positions)
         spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
         self._together = limits_together({"teacher": given.model, "student": trainer.model}, spread=spread)
-        self._evaluated: list[Tensor] | None = None
+        self._evaluated: list[tuple[Tensor, Tensor]] | None = None
         self._blank: Tensor | None = None
         self._warned = False
         # The trainer then counts the labels of the whole batch whatever the student's forward takes, without those
@@ -151,7 +151,7 @@ class DistillationMixin:
                 scored.run_teacher(self.teacher, self._for_teacher(given, model))
             loss = self._summed(scored, targets, counted)
             if self._evaluated is not None:
-                self._evaluated.append(torch.stack([loss.detach().double(), counted.sum().double().to(loss.device)]))
+                self._evaluated.append((loss.detach(), counted.sum()))
             if logged is not None:
                 logged.add(scored, counted)
         # The trainer counts labels over all micro-batches and processes; outside training somebody may not.
@@ -188,8 +188,11 @@ class DistillationMixin:
         finally:
             self._evaluated = None
         accelerator = cast("Any", self).accelerator
-        own = torch.stack(found).sum(0) if found else torch.zeros(2, dtype=torch.float64, device=accelerator.device)
-        total, count = accelerator.reduce(own, "sum").tolist()
+        # Added up on the CPU: Apple's GPUs have no float64.
+        total, count = (sum(float(batch[part]) for batch in found) for part in (0, 1))
+        if accelerator.num_processes > 1:
+            own = torch.tensor([total, count], dtype=torch.float64, device=accelerator.device)
+            total, count = accelerator.reduce(own, "sum").tolist()
         # Metrics of somebody's own may end in _loss too.
         name = f"{metric_key_prefix}_loss"
         if name in output.metrics and count:

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from datasets import Dataset
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from akl_viz.errors import InvalidInput
 from akl_viz.integrations.hf import DistillationTrainer
@@ -230,6 +231,31 @@ def test_the_loss_of_an_evaluation_is_the_mean_over_labels_in_any_batches(tmp_pa
     assert trainer.predict(rows, metric_key_prefix="held_out").metrics["held_out_loss"] == pytest.approx(
         found["eval_loss"], rel=1e-6
     )
+
+
+class NoDoubles(TorchDispatchMode):
+    """As on Apple's GPUs: nothing makes a float64."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return made
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+def test_an_evaluation_makes_no_float64_where_the_model_is(tmp_path, monkeypatch, fused):
+    rows, keywords = uneven_rows(), {"loss": "forward_kl", "fused": fused}
+    expected = made(tmp_path, keywords=keywords, per_device_eval_batch_size=3).evaluate(rows)["eval_loss"]
+    trainer = made(tmp_path, keywords=keywords, per_device_eval_batch_size=3)
+    compute = trainer.compute_loss
+
+    def without(*args, **options):
+        with NoDoubles():
+            return compute(*args, **options)
+
+    monkeypatch.setattr(trainer, "compute_loss", without)
+    assert trainer.evaluate(rows)["eval_loss"] == expected
 
 
 @pytest.mark.parametrize("prefix", ["eval", "a_loss"])
