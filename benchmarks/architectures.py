@@ -44,7 +44,7 @@ def scored(architecture: Architecture) -> tuple[str, float, float]:
     info = ModelInfo(architecture.name, type(model).__name__, 0, VOCABULARY, CONTEXT, "float32", "cpu", "")
     found = torch.cat(list(logit_blocks(Checkpoint(info, model, None), ids, rows=VOCABULARY, block=16)))
     with torch.no_grad():
-        right = one_pass(model, torch.tensor([ids]))[0, :-1, :VOCABULARY]
+        right = one_pass(model, torch.tensor([ids[:-1]]))[0, :, :VOCABULARY]
     return way(passes_of(model)), float((found - right).abs().max()), float(right.abs().max())
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from akl_viz.distill.config import DistillConfig
 from akl_viz.distill.objective import objective
@@ -26,7 +26,7 @@ from akl_viz.distill.seeds import seeded_default
 from akl_viz.distill.sequences import Batch
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
-from akl_viz.models.passes import one_pass
+from akl_viz.models.passes import padded_pass
 
 _RECENT = 20
 """Steps over which the speed is taken."""
@@ -55,6 +55,18 @@ class Progress:
     def seconds_per_step(self) -> float | None:
         """Over the last steps; None before the first."""
         return sum(spent for _, spent in self.recent) / len(self.recent) if self.recent else None
+
+
+class _Rows(nn.Module):
+    """A student over a batch: for whoever wraps it one forward, however many passes its rows take."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = model
+
+    def forward(self, inputs: Tensor, lengths: tuple[int, ...]) -> Tensor:
+        """(B, L, V) logits."""
+        return padded_pass(self._model, inputs, lengths)
 
 
 class Lane:
@@ -95,7 +107,7 @@ class Lane:
         self._trained = [one for one in model.parameters() if one.requires_grad]
         self._optimiser = make_optimiser(self._trained, config.optimiser)
         model.train(config.dropout)
-        self._runner = processes.wrapped(model)
+        self._runner = processes.wrapped(_Rows(model))
         self._sum = 0.0
         self._spent = 0.0
 
@@ -120,7 +132,7 @@ class Lane:
         """
         with self._timed(), self._dropout(part):
             with self._arithmetic():
-                logits = one_pass(self._runner, batch.inputs)[..., : self._rows]
+                logits = self._runner(batch.inputs, batch.lengths)[..., : self._rows]
             loss = self._objective(teacher_logits, logits, batch)
             share = batch.count / max(positions, 1)
             self._sum += loss.detach().item() * share

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from akl_viz.models.passes import one_pass, passes_of
+from akl_viz.models.positions import fresh
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Sampler:
         model.eval()
         longest = min(length, self.vocabulary.context or length)
         try:
-            return self._continued(model, prompts.cpu(), longest, generators)
+            with fresh(model):
+                return self._continued(model, prompts.cpu(), longest, generators)
         finally:
             model.train(training)
 

@@ -58,7 +58,8 @@ class Windows(Sequence[TokenSequence]):
 class Batch:
     """Sequences side by side, shorter ones padded at the end.
 
-    Attention is causal, so no position before the padding sees it and no attention mask is needed.
+    Attention is causal, so no position before the padding sees it and no attention mask is needed; how a model whose
+    logits depend on the length of the batch is run over it, `padded_pass` knows.
     """
 
     inputs: Tensor

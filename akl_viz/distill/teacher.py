@@ -12,7 +12,7 @@ from akl_viz.distill.config import DataConfig
 from akl_viz.distill.seeds import generator
 from akl_viz.distill.sequences import Batch
 from akl_viz.models import Checkpoint
-from akl_viz.models.passes import one_pass
+from akl_viz.models.passes import padded_pass
 
 
 class Teacher:
@@ -49,15 +49,15 @@ class Teacher:
 
     def logits(self, batch: Batch) -> Tensor:
         """(B, L, rows) logits for a batch on the teacher's device; no gradient is kept."""
-        logits = self._cached(batch) if self._caching else self._forward(batch.inputs)
+        logits = self._cached(batch) if self._caching else self._forward(batch.inputs, batch.lengths)
         if self._data.teacher_temperature != 1.0:
             logits = logits / self._data.teacher_temperature
         return self._with_noise(logits, batch) if self._data.label_noise else logits
 
-    def _forward(self, inputs: Tensor) -> Tensor:
+    def _forward(self, inputs: Tensor, lengths: tuple[int, ...]) -> Tensor:
         # Not inference mode: the loss keeps a view of these logits for its backward pass.
         with torch.no_grad(), self._arithmetic():
-            return one_pass(self._model, inputs)[..., : self._rows]
+            return padded_pass(self._model, inputs, lengths)[..., : self._rows]
 
     def _cached(self, batch: Batch) -> Tensor:
         """The logits of every row, each computed on its own so that it does not depend on what stands beside it."""
@@ -77,7 +77,7 @@ class Teacher:
         """(T, rows) logits of one sequence, from memory or computed now and kept while there is room."""
         if index in self._kept:
             return self._kept[index]
-        logits = self._forward(inputs[None])[0]
+        logits = self._forward(inputs[None], (len(inputs),))[0]
         size = logits.numel() * logits.element_size()
         if size <= self._room:
             self._room -= size

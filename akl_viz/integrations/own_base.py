@@ -7,16 +7,34 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from akl_viz.errors import InvalidInput
+from akl_viz.models.positions import fresh
 
 _REMEDY = "load the teacher a second time"
 
 
-def shares_weights(teacher: nn.Module, student: nn.Module) -> bool:
-    """Whether a teacher would be trained with the student."""
-    return bool({id(one) for one in teacher.parameters()} & {id(one) for one in student.parameters()})
+def is_own_base(teacher: nn.Module, student: Any) -> bool:
+    """Whether a teacher is what an adapted student is without its adapter.
+
+    Raises:
+        InvalidInput: it is another model that shares weights with the student, with which it would be trained.
+    """
+    if hasattr(student, "peft_config") and teacher is student.get_base_model():
+        return True
+    theirs = {_memory(one) for one in teacher.parameters()}
+    if any(_memory(one) in theirs for one in student.parameters()):
+        raise InvalidInput(
+            f"Teacher and student share weights: {_REMEDY}, or give student.get_base_model() to learn from the base of "
+            "a PEFT student."
+        )
+    return False
+
+
+def _memory(weight: Tensor) -> tuple[torch.device, int]:
+    """Where a weight lies; what lies nowhere yet is its own place."""
+    return weight.device, weight.untyped_storage().data_ptr() or id(weight)
 
 
 class OwnBase(nn.Module):
@@ -26,11 +44,9 @@ class OwnBase(nn.Module):
         """Check that what is left without the adapter is a fixed teacher.
 
         Raises:
-            InvalidInput: there is no adapter to switch off, or weights outside of it are trained too.
+            InvalidInput: weights outside of the adapter are trained too.
         """
         super().__init__()
-        if not hasattr(student, "disable_adapter") or not hasattr(student, "peft_config"):
-            raise InvalidInput(f"Teacher and student share weights: {_REMEDY}.")
         # In the dictionary, so that it is no part of this module: the trainer has it already.
         self.__dict__["student"] = student
         with self._alone():
@@ -52,8 +68,9 @@ class OwnBase(nn.Module):
 
     def forward(self, **batch: Any) -> Any:
         """The base's outputs."""
-        with self._alone():
-            return self.__dict__["student"].get_base_model()(**batch)
+        student = self.__dict__["student"]
+        with self._alone(), fresh(student):
+            return student.get_base_model()(**batch)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

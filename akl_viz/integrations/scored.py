@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from akl_viz.divergences import distillation_loss, linear_distillation_loss
 from akl_viz.errors import InvalidInput
+from akl_viz.models.positions import fresh
 
 IGNORED = -100
 """The label of a position that does not count, as in transformers."""
@@ -53,13 +54,14 @@ class FromLogits:
             length: number of positions that predict a target; the rest is cut off.
             shared: number of vocabulary rows both models have.
         """
-        self.outputs = student(**batch, use_cache=False)
+        with fresh(student):
+            self.outputs = student(**batch, use_cache=False)
         self._shared = shared
         self._student: Tensor = self.outputs.logits[..., :length, :]
 
     def run_teacher(self, teacher: nn.Module, batch: Mapping[str, Any]) -> None:
         """Run the teacher on what `shared_batch` leaves it of the same batch."""
-        with torch.no_grad():
+        with torch.no_grad(), fresh(teacher):
             logits = teacher(**batch, use_cache=False).logits
         self._teacher = logits[..., : self._student.shape[-2], : self._shared].to(self._student.device)
 
@@ -153,7 +155,8 @@ def output_matrix(model: Any, side: str) -> nn.Linear:
 
 def _run(model: nn.Module, batch: Mapping[str, Any]) -> Any:
     """A forward pass that makes the logits of the last position only."""
-    return model(**batch, use_cache=False, output_hidden_states=True, logits_to_keep=1)
+    with fresh(model):
+        return model(**batch, use_cache=False, output_hidden_states=True, logits_to_keep=1)
 
 
 def _hidden(outputs: Any, length: int) -> Tensor:
@@ -169,7 +172,8 @@ def _check_linear(outputs: Any, head: nn.Linear, side: str) -> None:
         expected = head(outputs.hidden_states[-1][..., -1:, :])
     half = expected.element_size() == 2
     tolerance = (0.02, 0.02) if half else (1e-3, 1e-4)
-    if given.shape != expected.shape or not torch.allclose(given.double(), expected.double(), *tolerance):
+    wide = torch.promote_types(expected.dtype, torch.float32)
+    if given.shape != expected.shape or not torch.allclose(given.to(wide), expected.to(wide), *tolerance):
         raise _not_linear(side)
 
 

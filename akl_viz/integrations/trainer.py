@@ -11,14 +11,24 @@ from transformers import Trainer, TrainingArguments
 
 from akl_viz.divergences import Divergence, get
 from akl_viz.errors import InvalidInput
-from akl_viz.integrations.batches import longest_row, refuse_long, shared_batch
+from akl_viz.integrations.batches import (
+    asked_of,
+    beside_longer,
+    limits_together,
+    longest_row,
+    positions_of,
+    refuse_long,
+    shared_batch,
+)
 from akl_viz.integrations.gap_log import GapLog
-from akl_viz.integrations.own_base import OwnBase, shares_weights
+from akl_viz.integrations.own_base import OwnBase, is_own_base
+from akl_viz.integrations.packing import refuse_joined
 from akl_viz.integrations.pairing import paired
+from akl_viz.integrations.refusals import refuse_fused, refuse_other_losses, refuse_spread
 from akl_viz.integrations.scored import IGNORED, FromHidden, FromLogits, Scored
 from akl_viz.loss_spec import LossSpec
 from akl_viz.models import load_checkpoint
-from akl_viz.models.loading import stated_context
+from akl_viz.models.positions import position_limit
 
 LOG = logging.getLogger(__name__)
 
@@ -46,8 +56,8 @@ class DistillationMixin:
 
     Raises:
         InvalidInput: an unknown loss or parameter, a kd_ratio or temperature outside its range, another loss asked of
-            the trainer at once, an encoder-decoder, a teacher that is the student, rows longer than a model has
-            positions, or fused where it cannot be.
+            the trainer at once, an encoder-decoder, a teacher that is the student or shares weights with it, rows
+            longer than a model has positions, or fused where it cannot be.
         CheckpointUnavailable: the teacher cannot be loaded.
         VocabularyMismatch: teacher and student do not number the same tokens in the same way.
     """
@@ -79,21 +89,23 @@ class DistillationMixin:
         loaded = _loaded(teacher, "auto" if settings is None else str(settings.device))
         super().__init__(*args, **options)
         trainer = cast("Any", self)
-        _refuse_other_losses(trainer)
+        refuse_other_losses(trainer)
         if fused:
-            _refuse_fused(trainer)
+            refuse_fused(trainer)
         given, _, self._shared_rows = paired(loaded, trainer.model, trainer.processing_class)
         # In a list, so that no walk over attributes takes the teacher for a part of the student.
-        if shares_weights(given.model, trainer.model):
-            _refuse_spread(trainer)
+        if is_own_base(given.model, trainer.model):
+            refuse_spread(trainer)
             self._teacher: list[nn.Module] = [OwnBase(trainer.model)]
         else:
             self._teacher = [_frozen(given.model, trainer.args.device)]
-        self._positions = {"teacher": stated_context(given.model), "student": stated_context(trainer.model)}
+        self._positions = {"teacher": position_limit(given.model), "student": position_limit(trainer.model)}
         for dataset in (trainer.train_dataset, trainer.eval_dataset):
             for one in dataset.values() if isinstance(dataset, dict) else (dataset,):
                 refuse_long(longest_row(one), self._positions)
-        self._evaluated: list[Tensor] | None = None
+        spread = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+        self._together = limits_together({"teacher": given.model, "student": trainer.model}, spread=spread)
+        self._evaluated: list[tuple[Tensor, Tensor]] | None = None
         self._blank: Tensor | None = None
         self._warned = False
         # The trainer then counts the labels of the whole batch whatever the student's forward takes, without those
@@ -121,10 +133,11 @@ class DistillationMixin:
         if "labels" not in inputs and "shift_labels" not in inputs:
             raise InvalidInput("The batch has no labels: use a collator that makes them (-100 where none counts).")
         trainer = cast("Any", self)
-        given = {name: value for name, value in inputs.items() if name not in {"labels", "shift_labels"}}
+        given = asked_of(inputs)
         targets = inputs["shift_labels"] if "shift_labels" in inputs else inputs["labels"][..., 1:]
-        if "input_ids" in given and "position_ids" not in given:
-            refuse_long(given["input_ids"].shape[-1], self._positions)
+        if any(self._positions.values()):
+            refuse_long(positions_of(given), self._positions)
+        self._warn_of_neighbours(given)
         counted = targets != IGNORED
         if self._evaluated is not None:
             counted = self._without_repeats(counted)
@@ -135,11 +148,10 @@ class DistillationMixin:
         with trainer.accelerator.autocast():
             scored = self._form(model, given, targets.shape[-1], self._shared_rows)
             if self.kd_ratio > 0.0 or logged is not None:
-                own = isinstance(self.teacher, OwnBase)
-                scored.run_teacher(self.teacher, given if own else shared_batch(given, model, self.teacher))
+                scored.run_teacher(self.teacher, self._for_teacher(given, model))
             loss = self._summed(scored, targets, counted)
             if self._evaluated is not None:
-                self._evaluated.append(torch.stack([loss.detach().double(), counted.sum().double().to(loss.device)]))
+                self._evaluated.append((loss.detach(), counted.sum()))
             if logged is not None:
                 logged.add(scored, counted)
         # The trainer counts labels over all micro-batches and processes; outside training somebody may not.
@@ -151,20 +163,40 @@ class DistillationMixin:
             loss = loss * (trainer.accelerator.num_processes // trainer.get_tp_size())
         return (loss, scored.outputs) if return_outputs else loss
 
-    def evaluation_loop(self, *args: Any, **options: Any) -> Any:
+    def _for_teacher(self, batch: dict[str, Any], model: nn.Module) -> dict[str, Any]:
+        """What the teacher is given of a batch: all of it where it is the student's own base."""
+        if isinstance(self.teacher, OwnBase):
+            return batch
+        refuse_joined(batch, model, self.teacher)
+        return shared_batch(batch, model, self.teacher)
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
         """As the trainer's, but its loss is the mean over all labels that count, whatever the batches hold."""
         self._evaluated = []
         try:
-            output = cast("Any", super()).evaluation_loop(*args, **options)
+            output = cast("Any", super()).evaluation_loop(
+                dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+            )
             found = self._evaluated
         finally:
             self._evaluated = None
         accelerator = cast("Any", self).accelerator
-        own = torch.stack(found).sum(0) if found else torch.zeros(2, dtype=torch.float64, device=accelerator.device)
-        total, count = accelerator.reduce(own, "sum").tolist()
-        for name in output.metrics:
-            if name.endswith("_loss") and count:
-                output.metrics[name] = total / count
+        # Added up on the CPU: Apple's GPUs have no float64.
+        total, count = (sum(float(batch[part]) for batch in found) for part in (0, 1))
+        if accelerator.num_processes > 1:
+            own = torch.tensor([total, count], dtype=torch.float64, device=accelerator.device)
+            total, count = accelerator.reduce(own, "sum").tolist()
+        # Metrics of somebody's own may end in _loss too.
+        name = f"{metric_key_prefix}_loss"
+        if name in output.metrics and count:
+            output.metrics[name] = total / count
         return output
 
     def _without_repeats(self, counted: Tensor) -> Tensor:
@@ -191,6 +223,20 @@ class DistillationMixin:
                 "check what is masked, and whether rows are cut before their response."
             )
         self._blank = None
+
+    def _warn_of_neighbours(self, batch: dict[str, Any]) -> None:
+        """Say once that the loss depends on which rows stand beside each other."""
+        for side, most in list(self._together.items()):
+            if beside_longer(batch, most):
+                self._together.clear()
+                LOG.warning(
+                    "The logits of the %s for a row depend on the longest row of its batch where that has more than "
+                    "%d positions, so the loss, also that of evaluate(), depends on how rows are batched: use batches "
+                    "of one row, or of rows of one length.",
+                    side,
+                    most,
+                )
+                return
 
     def log(self, logs: dict[str, float], *args: Any, **options: Any) -> None:
         """Put directions and gaps beside the training loss, where they are wanted."""
@@ -230,34 +276,3 @@ def _frozen(teacher: nn.Module, device: torch.device) -> nn.Module:
     """The teacher in evaluation mode, without gradients, where the student is (unless it is spread over devices)."""
     teacher = teacher.eval().requires_grad_(False)
     return teacher if hasattr(teacher, "hf_device_map") else teacher.to(device)
-
-
-def _refuse_spread(trainer: Any) -> None:
-    """Refuse the student's own base as its teacher where no process holds all of it."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise InvalidInput(
-            "Teacher and student share weights, which FSDP or DeepSpeed spreads over processes: load the teacher a "
-            "second time."
-        )
-
-
-def _refuse_other_losses(trainer: Any) -> None:
-    """Refuse what asks the trainer for a loss of its own, which would silently not be used."""
-    asked = {
-        "label_smoothing_factor": trainer.label_smoother is not None,
-        "compute_loss_func": trainer.compute_loss_func is not None,
-        "loss_type": getattr(trainer.args, "loss_type", None) not in (None, "nll"),
-    }
-    for name, given in asked.items():
-        if given:
-            raise InvalidInput(f"{name} asks for another loss than the one distilled with: leave it out.")
-    if getattr(trainer.model.config, "is_encoder_decoder", False):
-        raise InvalidInput("Only causal language models are distilled, not an encoder-decoder.")
-
-
-def _refuse_fused(trainer: Any) -> None:
-    """Refuse the form without logits where the output matrix is not whole, or somebody needs all logits."""
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled or trainer.get_tp_size() > 1:
-        raise InvalidInput("fused needs the whole output matrix in every process: train with fused=False.")
-    if trainer.compute_metrics is not None:
-        raise InvalidInput("compute_metrics needs all logits, which fused never makes: train with fused=False.")

@@ -11,6 +11,16 @@ from safetensors import safe_open
 from akl_viz.errors import CheckpointUnavailable
 from akl_viz.models.source import ADAPTER_CONFIG, Source
 
+_TABLES = (
+    ".weight",
+    ".base_layer.weight",
+    ".modules_to_save.weight",
+    ".original_module.weight",
+    ".token_adapter.base_layer.weight",
+    ".token_adapter.trainable_tokens_delta",
+)
+"""How the name of an embedding, or of its trained rows, may end that peft stores beside what it trains elsewhere."""
+
 
 def put_adapter(model: Any, source: Source, dtype: torch.dtype) -> Any:
     """Put a LoRA adapter on its base; the two stay separate, as they were trained.
@@ -59,7 +69,7 @@ def _stored_tables(model: Any, source: Source) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for table in (model.get_input_embeddings(), model.get_output_embeddings()):
         name = next((name for name, module in model.named_modules() if module is table), None)
-        for ending in (".weight", ".base_layer.weight", ".modules_to_save.weight", ".original_module.weight"):
+        for ending in _TABLES:
             key = f"base_model.model.{name}{ending}"
             if key in source.tensors:
                 found[key] = table
@@ -68,7 +78,7 @@ def _stored_tables(model: Any, source: Source) -> dict[str, Any]:
 
 def _resize(model: Any, source: Source, tables: dict[str, Any]) -> None:
     """Give the base the rows of the adapter's own embeddings: tokens were added when it was trained."""
-    rows = {source.tensors[key].shape[0] for key in tables}
+    rows = {source.tensors[key].shape[0] for key in tables if key.endswith(".weight")}
     if len(rows) > 1:
         raise ValueError("input and output embeddings of different lengths")
     if rows and rows != {model.get_input_embeddings().weight.shape[0]}:
@@ -95,4 +105,4 @@ def _check_tables(adapted: Any, source: Source, names: set[str]) -> None:
 
 def _stored_name(name: str) -> str:
     """The name under which peft stores a parameter: without the adapter's own name."""
-    return name.replace(".modules_to_save.default.", ".modules_to_save.")
+    return name.replace(".modules_to_save.default.", ".modules_to_save.").removesuffix(".default")

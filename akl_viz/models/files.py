@@ -23,6 +23,8 @@ _READ = {".json", ".jinja", ".txt", ".model", ".safetensors"}
 _NOT_READ = {"trainer_state.json", "all_results.json", "train_results.json", "eval_results.json", "README.txt"}
 """Records that trainers leave there, which may be long."""
 _ENTRIES = 10_000
+_LEVELS = 100
+"""Levels of a configuration: real ones have less than ten."""
 _TEMPLATES = "additional_chat_templates"
 
 
@@ -76,9 +78,23 @@ def read_json(path: Path, policy: Policy) -> dict[str, Any]:
         raise CheckpointUnavailable(
             f"{path} is not a valid JSON file: copy it again from where the checkpoint came from."
         ) from error
+    if _nested_deeper(content, _LEVELS):
+        raise CheckpointUnavailable(
+            f"{path} nests its entries more than {_LEVELS} levels deep, which no such file of a checkpoint does: "
+            "copy it again from where the checkpoint came from."
+        )
     if not isinstance(content, dict):
         raise CheckpointUnavailable(f"{path} does not hold a JSON object: copy it again from the checkpoint's source.")
     return content
+
+
+def _nested_deeper(content: Any, levels: int) -> bool:
+    """Whether a JSON value is nested deeper than some levels: what reads it walks down by calls within calls."""
+    layer = [content]
+    for _ in range(levels):
+        inside = (one.values() if isinstance(one, dict) else one for one in layer if isinstance(one, dict | list))
+        layer = [part for parts in inside for part in parts]
+    return any(isinstance(one, dict | list) for one in layer)
 
 
 def _check_entry(path: Path, policy: Policy) -> None:

@@ -12,11 +12,11 @@ import torch
 from akl_viz.errors import CheckpointUnavailable, OutOfMemory
 from akl_viz.models.kinds import other_senses
 from akl_viz.models.memory import is_out_of_memory
+from akl_viz.models.positions import stated_context
 from akl_viz.models.reference import SMOLLM2_REMEDY
 from akl_viz.models.source import Source, has_tokenizer, refuse_custom_code
 
 LOG = logging.getLogger(__name__)
-_CONTEXT_FIELDS = ("max_position_embeddings", "max_seq_len", "seq_length", "n_ctx")
 _MOST_SHARE = 4
 """Numbers a model may have for each stored one: two where a byte holds two, and room for tensors that are missing."""
 _MOST_BUFFERS = 500_000_000
@@ -169,13 +169,6 @@ def vocabulary_rows(model: Any) -> int:
     head = model.get_output_embeddings()
     weight = getattr(head, "weight", None)
     return int(weight.shape[0] if weight is not None else model.config.get_text_config().vocab_size)
-
-
-def stated_context(model: Any) -> int | None:
-    """Most tokens the model was made for, where its configuration says so."""
-    config = model.config.get_text_config()
-    values = (getattr(config, name, None) for name in _CONTEXT_FIELDS)
-    return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 
 def context_length(model: Any, tokenizer: Any) -> int:

@@ -43,8 +43,8 @@ def logit_blocks(
     """Score a text, block by block of positions, in the way that `passes_of` found for the model.
 
     Row t of the concatenated blocks predicts token t + 1 from tokens 0..t, for t = 0..T-2, as one uncached pass over
-    the text does. Memory grows with block x vocabulary, not with T x vocabulary, except for the few models whose
-    output layer cannot be run apart.
+    tokens 0..T-2 does: the last token predicts nothing and is not fed, as in training and in probes. Memory grows with
+    block x vocabulary, not with T x vocabulary, except for the few models whose output layer cannot be run apart.
 
     Args:
         checkpoint: the model.
@@ -70,37 +70,35 @@ def _blocks(
     checkpoint: Checkpoint, ids: Sequence[int], rows: int, block: int, side: str
 ) -> Iterator[tuple[torch.Tensor, float]]:
     """The logits of one block after another, checked and cut to the shared rows."""
-    start, last = 0, len(ids) - 1
+    start = 0
     for whole in _run(checkpoint, ids, block, side):
         with torch.inference_mode():
-            logits = whole[0, : last - start]
+            logits = whole[0]
             if logits.dtype != torch.float64:
                 logits = logits.float()
             _check(logits, start, side, checkpoint.info.reference)
             kept, mass = logits[:, :rows], _dropped_mass(logits, rows)
         start += len(kept)
         yield kept, mass
-        if start == last:
-            return
 
 
 def _run(checkpoint: Checkpoint, ids: Sequence[int], block: int, side: str) -> Iterator[torch.Tensor]:
-    """Run the model in the cheapest way that equals one pass over the text: (1, b, V) at a time."""
+    """Run the model in the cheapest way that equals one pass over all tokens but the last: (1, b, V) at a time."""
     model, passes = checkpoint.model, passes_of(checkpoint.model)
-    whole = torch.tensor([list(ids)], device=model.device)
-    if len(ids) <= passes.cached_to:
-        # The last token predicts nothing.
-        return cached_blocks(model, whole[:, :-1], block)
+    fed = torch.tensor([list(ids)], device=model.device)[:, :-1]
+    length = fed.shape[1]
+    if length <= passes.cached_to:
+        return cached_blocks(model, fed, block)
     if passes.parted:
-        return parted_blocks(model, whole, block)
-    size = len(ids) * checkpoint.info.vocab_size * 4
+        return parted_blocks(model, fed, block)
+    size = length * checkpoint.info.vocab_size * 4
     if size > LARGEST_AT_ONCE:
         raise InvalidInput(
             f"The {side} {checkpoint.info.reference} gives the logits of all {len(ids)} tokens at once, which need "
-            f"{size / 1e9:.1f} GB: give a text of at most {len(ids) * LARGEST_AT_ONCE // size} tokens."
+            f"{size / 1e9:.1f} GB: give a text of at most {length * LARGEST_AT_ONCE // size + 1} tokens."
         )
     with torch.inference_mode():
-        logits = one_pass(model, whole)
+        logits = one_pass(model, fed)
     return iter(torch.split(logits, block, dim=1))
 
 

@@ -1,9 +1,10 @@
 """How a loaded model is run over a text: in blocks with a cache where those equal one pass, else in one pass.
 
-What a model says about a text is what one forward pass without a cache says (docs/decisions/0012-one-pass.md). Blocks
-with a cache need less memory, and not every model gives the same numbers that way: rotary frequencies may depend on
-the length of the text, a recurrent state may not carry over, a model may keep no cache. A trial on the loaded model
-decides, and everything that runs a model asks here.
+What a model says about a text is what one forward pass without a cache says, over all its tokens but the last, which
+predicts nothing (docs/decisions/0012-one-pass.md). Blocks with a cache need less memory, and rows side by side less
+time, and not every model gives the same numbers that way: rotary frequencies may depend on the length of the text, or
+of the longest one beside it, a recurrent state may not carry over, a model may keep no cache. A trial on the loaded
+model decides, and everything that runs a model asks here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from akl_viz.models.memory import is_out_of_memory
+from akl_viz.models.positions import follows_length, fresh, stated_context
 
 _SHORT = 24
 """Tokens of the trial every model passes through."""
@@ -44,8 +46,8 @@ class Passes:
     """Most tokens of a text for which blocks with a cache equal one pass: 0 for none, infinity without an end."""
     parted: bool
     """Whether the output layer may be run apart from the layers below it, block by block."""
-    difference: float
-    """Largest difference of a logit to one pass in the ways that are used; 0 where only one pass is."""
+    together_to: float
+    """Most positions of a padded batch whose rows are each scored as if alone; infinity without an end."""
 
 
 _KNOWN: WeakKeyDictionary[Any, Passes] = WeakKeyDictionary()
@@ -65,10 +67,35 @@ def passes_of(model: Any) -> Passes:
     return _KNOWN[bare]
 
 
+def stated_together_to(model: Any) -> float:
+    """`Passes.together_to` as far as the configuration alone tells, for a model that cannot be tried."""
+    settings = _settings(model)
+    return min(_lengths(settings), default=math.inf) - 1.0 if follows_length(settings) else math.inf
+
+
 def one_pass(model: Any, ids: Tensor) -> Tensor:
     """(B, T, V) logits of one pass without a cache over (B, T) ids: what all other ways are held against."""
-    logits: Tensor = model(input_ids=ids, use_cache=False).logits
+    with fresh(model):
+        logits: Tensor = model(input_ids=ids, use_cache=False).logits
     return logits
+
+
+def padded_pass(model: Any, ids: Tensor, lengths: Sequence[int]) -> Tensor:
+    """(B, T, V) logits of rows that are padded at the end to (B, T), each row as one pass over it alone gives it.
+
+    Attention is causal, so rows stand side by side without a mask; where their logits depend on the longest of them
+    all the same, only rows of one length do. What stands at padded positions means nothing.
+    """
+    if len(set(lengths)) == 1 or ids.shape[1] <= passes_of(model).together_to:
+        return one_pass(model, ids)
+    whole = ids.new_zeros(0)
+    for length in sorted(set(lengths)):
+        rows = [row for row, own in enumerate(lengths) if own == length]
+        part = one_pass(model, ids[rows, :length])
+        if not len(whole):
+            whole = part.new_zeros(*ids.shape, part.shape[-1])
+        whole[rows, :length] = part
+    return whole
 
 
 def cached_blocks(model: Any, ids: Tensor, block: int) -> Iterator[Tensor]:
@@ -76,7 +103,7 @@ def cached_blocks(model: Any, ids: Tensor, block: int) -> Iterator[Tensor]:
     cache = None
     for start in range(0, ids.shape[1], block):
         # A generator must not hold inference mode across its yields: it would leak into the caller's code.
-        with torch.inference_mode():
+        with torch.inference_mode(), fresh(model):
             output = model(input_ids=ids[:, start : start + block], past_key_values=cache, use_cache=True)
             cache, logits = output.past_key_values, output.logits
         yield logits
@@ -94,7 +121,7 @@ def parted_blocks(model: Any, ids: Tensor, block: int) -> Iterator[Tensor]:
     whole, name = _whole(model)
     front, body = copy.copy(whole), _Body(getattr(whole, name))
     front.__dict__["_modules"] = whole._modules | {name: body}
-    with torch.inference_mode():
+    with torch.inference_mode(), fresh(model):
         front(input_ids=ids, use_cache=False)
     for start in range(0, ids.shape[1], block):
         body.part = slice(start, start + block)
@@ -135,62 +162,91 @@ def _whole(model: Any) -> tuple[Any, str]:
 
 def _tried(model: Any) -> Passes:
     """Run one model in every way and compare."""
-    settings = model.config.get_text_config().to_dict() if hasattr(model, "config") else {}
+    settings = _settings(model)
     weights = sum(parameter.numel() for parameter in model.parameters())
-    positions = settings.get("max_position_embeddings")
-    limit = positions if isinstance(positions, int) and positions > 0 else _LONGEST
+    limit = (stated_context(model) if settings else None) or _LONGEST
     short = min(_SHORT, limit)
     room = max(short, min(limit, _LONGEST, int(_WEIGHT_PASSES / max(weights, 1))))
-    changes = sorted({length for length in _lengths(settings) if length > 0})
-    with _still(model):
-        cached, near = _held(model, short, cached_blocks)
-        parted, apart = _held(model, short, parted_blocks)
-        reach, far = short, 0.0
+    changes = sorted(set(_lengths(settings)))
+    # Whoever asks may stand inside autocast, whose few digits are not those of the model.
+    device = next(model.parameters(), torch.empty(0)).device
+    with still(model), torch.autocast(device.type, enabled=False):
+        cached = _held(model, short, cached_blocks)
+        parted = _held(model, short, parted_blocks)
+        reach = short
         crossed = [length for length in changes if short <= length < room]
         if cached and crossed:
-            reach = min(crossed[-1] + _SHORT, room)
-            held, far = _held(model, reach, cached_blocks)
-            if not held:
-                reach, far = short, 0.0
+            longer = min(crossed[-1] + _SHORT, room)
+            reach = longer if _held(model, longer, cached_blocks) else short
+        # A configuration's word is enough: in few digits the trial might not see what it says.
+        stated = stated_together_to(model)
+        together_to = stated if stated < math.inf else _together_to(model, changes, room)
     cached_to = next((float(length) for length in changes if length >= reach), math.inf) if cached else 0.0
-    return Passes(cached_to, parted, max([near, far] * cached + [apart] * parted, default=0.0))
+    return Passes(cached_to, parted, together_to)
 
 
-def _held(model: Any, length: int, way: Any) -> tuple[bool, float]:
-    """Whether a way of running a model equals one pass over `length` tokens, and the largest difference."""
+def _held(model: Any, length: int, way: Any) -> bool:
+    """Whether a way of running a model equals one pass over `length` tokens."""
     try:
-        rows = model.get_input_embeddings().weight.shape[0]
-        ids = (torch.arange(1, length + 1, device=next(model.parameters()).device) * _STRIDE % rows)[None]
+        ids = _trial_ids(model, length)
         with torch.inference_mode():
             right = one_pass(model, ids)[0]
-        found = torch.cat(list(way(model, ids, _BLOCKS[length > _SHORT])), dim=1)[0]
-        return _close(found, right)
+        return _close(torch.cat(list(way(model, ids, _BLOCKS[length > _SHORT])), dim=1)[0], right)
     except Exception as error:  # a model that cannot be run in this way fails in its own words
         if is_out_of_memory(error):
             raise
-        return False, 0.0
+        return False
 
 
-def _close(found: Tensor, right: Tensor) -> tuple[bool, float]:
-    """Whether logits agree to half the digits of their format, and their largest difference.
+def _together_to(model: Any, changes: list[int], room: int) -> float:
+    """Most positions for which the beginning of a longer text is scored as if it were the whole text."""
+    near = [length for length in changes if 1 < length < room]
+    try:
+        ids = _trial_ids(model, min(max(near, default=0) + _SHORT, room))
+        with torch.inference_mode():
+            whole = one_pass(model, ids)[0]
+            # The first one is for a model that no length of its configuration tells of.
+            for length in (0, *near):
+                tokens = length - 1 if length else ids.shape[1] // 2
+                if not _close(one_pass(model, ids[:, :tokens])[0], whole[:tokens]):
+                    return max(length - 1.0, 0.0)
+    except Exception as error:  # a model that cannot be run over a text fails in its own words
+        if is_out_of_memory(error):
+            raise
+    return math.inf
+
+
+def _trial_ids(model: Any, length: int) -> Tensor:
+    """(1, length) tokens of a trial."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    ids: Tensor = torch.arange(1, length + 1, device=next(model.parameters()).device) * _STRIDE % rows
+    return ids[None]
+
+
+def _close(found: Tensor, right: Tensor) -> bool:
+    """Whether logits agree to half the digits of their format.
 
     Rounding stays far below that, and what a model sees or does not see shows far above it.
     """
     if found.shape != right.shape:
-        return False, 0.0
+        return False
     same = (found == right) | (found.isnan() & right.isnan())
     difference = float(torch.where(same, 0.0, (found - right).abs()).max())
     finite = right[right.isfinite()]
     largest = float(finite.abs().max()) if len(finite) else 0.0
-    return difference <= torch.finfo(right.dtype).eps ** 0.5 * largest, difference
+    return difference <= largest * math.sqrt(torch.finfo(right.dtype).eps)
+
+
+def _settings(model: Any) -> dict[str, Any]:
+    """What the configuration of a model says of its language model."""
+    return model.config.get_text_config().to_dict() if hasattr(model, "config") else {}
 
 
 def _lengths(settings: dict[str, Any]) -> Iterator[int]:
     """Every length that a configuration names as one where something changes."""
-    rope = settings.get("rope_parameters") or settings.get("rope_scaling") or {}
-    if "dynamic" in str(rope):
-        # Frequencies then follow the length of the text from here on.
-        yield int(settings.get("max_position_embeddings") or 0)
+    if follows_length(settings):
+        # Where no other length is named, frequencies follow the length of the text from here on.
+        yield from _numbers({"original_max_position": settings.get("max_position_embeddings")})
     yield from _numbers(settings)
 
 
@@ -199,12 +255,12 @@ def _numbers(settings: dict[str, Any]) -> Iterator[int]:
     for name, value in settings.items():
         if isinstance(value, dict):
             yield from _numbers(value)
-        elif isinstance(value, int) and not isinstance(value, bool) and _LENGTHS.search(str(name)):
+        elif type(value) is int and value > 0 and _LENGTHS.search(str(name)):
             yield value
 
 
 @contextmanager
-def _still(model: Any) -> Iterator[None]:
+def still(model: Any) -> Iterator[None]:
     """A model in evaluation mode, each of its modules put back afterwards into the mode it was in."""
     training = [module for module in model.modules() if module.training]
     model.eval()

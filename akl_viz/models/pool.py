@@ -56,7 +56,7 @@ class ModelPool:
         progress: Progress | None = None,
     ) -> Checkpoint:
         """The model, from memory or loaded now; see `load_checkpoint` for the arguments and errors."""
-        return self._get((reference,), 0, device, dtype, policy, progress)
+        return self._get((reference,), device, dtype, policy, progress)[0]
 
     def pair(
         self,
@@ -70,10 +70,10 @@ class ModelPool:
     ) -> tuple[Checkpoint, Checkpoint]:
         """Teacher and student; loading one never drops the other, and one model in both roles is held once.
 
-        See `load_checkpoint` for the other arguments and the errors.
+        Their tokenizers are compared before any weights are read, also where one of the two is held already. See
+        `load_checkpoint` for the other arguments and the errors.
         """
-        both = (teacher, student)
-        first, second = (self._get(both, place, device, dtype, policy, progress) for place in (0, 1))
+        first, second = self._get((teacher, student), device, dtype, policy, progress)
         return first, second
 
     def clear(self) -> None:
@@ -85,13 +85,12 @@ class ModelPool:
     def _get(
         self,
         wanted: tuple[str | Reference, ...],
-        place: int,
         device: str,
         dtype: str,
         policy: Policy | None,
         progress: Progress | None,
-    ) -> Checkpoint:
-        """One of the wanted models; none of the others wanted is dropped for it."""
+    ) -> list[Checkpoint]:
+        """The wanted models; none of them is dropped for another."""
         policy = policy or Policy.for_command_line()
         parsed = [parse_reference(one, policy) if isinstance(one, str) else one for one in wanted]
         for one in parsed:
@@ -99,44 +98,46 @@ class ModelPool:
             if one.kind == "local" and one.path is not None:
                 policy.check_path(one.path)
         keys = [_key(one, device, dtype) for one in parsed]
-        held = self._find(keys[place])
+        held = self._find(keys)
         if held is not None:
             return held
         with self._loading:
-            held = self._find(keys[place])
-            if held is None:
-                missing = self._make_room(keys)
-                if len(missing) > 1:
-                    compare_tokenizers(parsed[0], parsed[1], policy)
-                    require_room([parsed[keys.index(key)] for key in missing], device, dtype, policy)
-                held = self._loader(parsed[place], device=device, dtype=dtype, policy=policy, progress=progress)
+            found = self._make_room(keys)
+            missing = {key: one for key, one in zip(keys, parsed, strict=True) if key not in found}
+            if missing and len(set(keys)) > 1:
+                compare_tokenizers(parsed[0], parsed[1], policy)
+            if len(missing) > 1:
+                require_room(list(missing.values()), device, dtype, policy)
+            for key, one in missing.items():
+                found[key] = self._loader(one, device=device, dtype=dtype, policy=policy, progress=progress)
                 with self._state:
-                    self._held[keys[place]] = held
-        return held
+                    self._held[key] = found[key]
+        return [found[key] for key in keys]
 
-    def _find(self, key: Key) -> Checkpoint | None:
-        """A model that is held, marked as used just now."""
+    def _find(self, keys: list[Key]) -> list[Checkpoint] | None:
+        """The models, marked as used just now, where all of them are held."""
         with self._state:
-            if key not in self._held:
+            if not all(key in self._held for key in keys):
                 return None
-            self._held.move_to_end(key)
-            return self._held[key]
+            for key in keys:
+                self._held.move_to_end(key)
+            return [self._held[key] for key in keys]
 
-    def _make_room(self, wanted: list[Key]) -> list[Key]:
-        """Drop models until all that are wanted may be held, the longest unused first; return the missing ones.
+    def _make_room(self, wanted: list[Key]) -> dict[Key, Checkpoint]:
+        """Drop models until all that are wanted may be held, the longest unused first; return those that are held.
 
         Room is made for both models of a pair before the first is loaded: one that must go for the second would
         otherwise take memory from the first, which might then falsely not fit.
         """
         dropped = False
         with self._state:
-            missing = [key for key in dict.fromkeys(wanted) if key not in self._held]
-            while len(self._held) + len(missing) > self._capacity:
+            found = {key: self._held[key] for key in wanted if key in self._held}
+            while len(self._held) + len(set(wanted)) - len(found) > self._capacity:
                 del self._held[next(key for key in self._held if key not in wanted)]
                 dropped = True
         if dropped:
             _free()
-        return missing
+        return found
 
 
 def _key(reference: Reference, device: str, dtype: str) -> Key:

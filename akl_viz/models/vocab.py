@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from akl_viz.errors import AklVizError, VocabularyMismatch
+from akl_viz.errors import VocabularyMismatch
 from akl_viz.models.checkpoint import Checkpoint
 from akl_viz.models.loading import build_plan, load_tokenizer
 from akl_viz.models.locate import locate
+from akl_viz.models.memory import is_out_of_memory
 from akl_viz.models.quiet import quiet
 from akl_viz.models.reference import Policy, Reference
 from akl_viz.models.source import Source
@@ -51,7 +52,9 @@ def compare_tokenizers(teacher: Reference, student: Reference, policy: Policy) -
     try:
         with quiet(offline=True):
             pair = [_read(locate(one, policy, download=False)) for one in (teacher, student)]
-    except (AklVizError, OSError, ValueError, KeyError):
+    except Exception as error:  # whatever the files hold, the loader says what is wrong with them
+        if is_out_of_memory(error):
+            raise
         return
     _shared(*pair)
 

@@ -108,7 +108,9 @@ def test_sequences_that_repeat_are_taken_from_the_cache_with_the_same_result(cac
     from akl_viz.distill.teacher import Teacher
 
     forward = Teacher._forward
-    monkeypatch.setattr(Teacher, "_forward", lambda self, ids: calls.append(len(ids)) or forward(self, ids))
+    monkeypatch.setattr(
+        Teacher, "_forward", lambda self, ids, *rest: calls.append(len(ids)) or forward(self, ids, *rest)
+    )
     records = run(toy(limit=3, steps=6, cache_mb=cache_mb))
     assert sum(calls) == (3 if cache_mb else 12)
     uncached = run(toy(limit=3, steps=6, cache_mb=0))

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 from datasets import Dataset
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from akl_viz.errors import InvalidInput
 from akl_viz.integrations.hf import DistillationTrainer
@@ -101,11 +102,38 @@ def test_what_only_the_teacher_takes_is_refused_by_name(tmp_path):
         trainer.compute_loss(trainer.model, batch | {"token_type_ids": torch.ones_like(batch["input_ids"])})
 
 
-def test_embeddings_in_place_of_tokens_are_refused(tmp_path):
+@pytest.mark.parametrize("name", ["inputs_embeds", "past_key_values"])
+def test_what_one_model_made_of_tokens_is_refused(tmp_path, name):
     trainer = made(tmp_path)
-    batch = {"inputs_embeds": torch.zeros(1, 5, 24), "labels": torch.ones(1, 5, dtype=torch.long)}
-    with pytest.raises(InvalidInput, match="one model's own"):
+    batch = {name: torch.zeros(1, 5, 24), "labels": torch.ones(1, 5, dtype=torch.long)}
+    with pytest.raises(InvalidInput, match=f"holds {name}, which are one model's own"):
         trainer.compute_loss(trainer.model, batch)
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *({name: value} for name in ("use_cache", "return_dict") for value in (False, True)),
+        {"logits_to_keep": 1},
+        {"output_hidden_states": True},
+        {"output_attentions": True},
+        {"output_router_logits": True},
+        {"return_loss": True},
+        {"num_items_in_batch": 3},
+        {"inputs_embeds": None, "past_key_values": None},
+    ],
+    ids=str,
+)
+def test_what_a_batch_says_of_outputs_changes_nothing(tmp_path, asked, fused):
+    trainer = made(tmp_path, keywords={"loss": "forward_kl", "fused": fused})
+    batch = Padded()(uneven_rows())
+    with torch.no_grad():
+        trainer.model.eval()
+        given = {name: batch[name] for name in ("input_ids", "attention_mask")}
+        rows = forward_kl(trainer.teacher(**given).logits[:, :-1], trainer.model(**given).logits[:, :-1])
+        found = float(trainer.compute_loss(trainer.model, batch | asked))
+    assert found == pytest.approx(float(rows[batch["labels"][:, 1:] != -100].mean()), rel=1e-4)
 
 
 def test_positions_counted_from_zero_need_not_be_taken(tmp_path):
@@ -149,7 +177,7 @@ def test_rows_laid_end_to_end_give_the_loss_of_the_single_rows(tmp_path, fused, 
 def test_rows_longer_than_a_model_has_positions_are_refused_before_training(tmp_path, kind, side):
     short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
     pair = {"teacher": short} if side == "teacher" else {"model": short, "teacher": student(7)}
-    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row has 12 tokens"):
+    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row needs 12"):
         made(tmp_path, rows=kind(token_rows(4)), **pair)
 
 
@@ -158,6 +186,33 @@ def test_rows_that_only_the_collator_knows_are_refused_in_their_batch(tmp_path):
     trainer = made(tmp_path, rows=[{"input_ids": [3, 4], "labels": [3, 4]}], teacher=short)
     with pytest.raises(InvalidInput, match="cut the rows to 8 tokens"):
         trainer.compute_loss(trainer.model, Padded()(token_rows(2)))
+
+
+@pytest.mark.parametrize("side", ["teacher", "student"])
+def test_positions_beyond_a_table_are_refused_whoever_counts_them(tmp_path, side):
+    short = random_model(transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=24, n_layer=1, n_head=2, n_positions=8))
+    pair = {"teacher": short} if side == "teacher" else {"model": short, "teacher": student(7)}
+    trainer = made(tmp_path, rows=[{"input_ids": [3, 4], "labels": [3, 4]}], **pair)
+    ids = torch.arange(3, 15)[None]
+    batch = {"input_ids": ids, "labels": ids, "position_ids": torch.arange(12)[None]}
+    with pytest.raises(InvalidInput, match=f"The {side} has 8 positions, but a row needs 12"):
+        trainer.compute_loss(trainer.model, dict(batch))
+    within = batch | {"position_ids": torch.arange(12)[None] % 8}
+    assert bool(trainer.compute_loss(trainer.model, within).isfinite())
+
+
+def test_rows_beyond_positions_without_an_end_are_learnt(tmp_path):
+    def alibi(seed):
+        config = {"vocab_size": VOCABULARY, "hidden_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+        return random_model(transformers.FalconConfig(**config, alibi=True, max_position_embeddings=8), seed)
+
+    model, teacher = alibi(1), alibi(2)
+    trainer = made(tmp_path, model=model, teacher=teacher, rows=token_rows(4), keywords={"loss": "forward_kl"})
+    ids = torch.tensor([row["input_ids"] for row in token_rows(2)])
+    with torch.no_grad():
+        found = float(trainer.compute_loss(model, {"input_ids": ids, "labels": ids}))
+        right = forward_kl(teacher(ids).logits[:, :-1], model(ids).logits[:, :-1]).mean()
+    assert found == pytest.approx(float(right), rel=1e-4)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
@@ -176,6 +231,50 @@ def test_the_loss_of_an_evaluation_is_the_mean_over_labels_in_any_batches(tmp_pa
     assert trainer.predict(rows, metric_key_prefix="held_out").metrics["held_out_loss"] == pytest.approx(
         found["eval_loss"], rel=1e-6
     )
+
+
+class NoDoubles(TorchDispatchMode):
+    """As on Apple's GPUs: nothing makes a float64."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return made
+
+
+@pytest.mark.parametrize("fused", [False, True], ids=["logits", "fused"])
+def test_an_evaluation_makes_no_float64_where_the_model_is(tmp_path, monkeypatch, fused):
+    rows, keywords = uneven_rows(), {"loss": "forward_kl", "fused": fused}
+    expected = made(tmp_path, keywords=keywords, per_device_eval_batch_size=3).evaluate(rows)["eval_loss"]
+    trainer = made(tmp_path, keywords=keywords, per_device_eval_batch_size=3)
+    compute = trainer.compute_loss
+
+    def without(*args, **options):
+        with NoDoubles():
+            return compute(*args, **options)
+
+    monkeypatch.setattr(trainer, "compute_loss", without)
+    assert trainer.evaluate(rows)["eval_loss"] == expected
+
+
+@pytest.mark.parametrize("prefix", ["eval", "a_loss"])
+def test_metrics_of_one_s_own_stay_as_they_were_computed(tmp_path, prefix):
+    own = {"mean_loss": 42.0, "mean_losses": 43.0, "accuracy": 0.5}
+    trainer = made(tmp_path, keywords={"compute_metrics": lambda prediction: dict(own)}, per_device_eval_batch_size=3)
+    found = trainer.evaluate(uneven_rows(), metric_key_prefix=prefix)
+    assert {name: found[f"{prefix}_{name}"] for name in own} == own
+    plain = made(tmp_path).evaluate(uneven_rows())
+    assert found[f"{prefix}_loss"] == pytest.approx(plain["eval_loss"], rel=1e-6)
+
+
+def test_every_set_of_an_evaluation_has_its_own_loss(tmp_path):
+    rows = uneven_rows()
+    sets = {"short": rows[:4], "long_loss": rows[4:]}
+    found = made(tmp_path).evaluate(sets)
+    for name, part in sets.items():
+        alone = made(tmp_path).evaluate(part)["eval_loss"]
+        assert found[f"eval_{name}_loss"] == pytest.approx(alone, rel=1e-6)
 
 
 def test_a_batch_in_which_nothing_counts_is_said_once(tmp_path, caplog):

@@ -1,10 +1,13 @@
 """A LoRA student learns from its own base: one copy of the weights, the adapter off for the teacher's pass."""
 
+import copy
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
 from akl_viz.errors import InvalidInput
+from tests.checkpoints import random_model
 from tests.integrations.test_batches import forward_kl
 from tests.integrations.test_trainer import Padded, made, uneven_rows
 from tests.integrations.training import student
@@ -91,3 +94,47 @@ def test_without_an_adapter_the_student_is_no_teacher_of_itself(tmp_path):
     model = adapted().merge_and_unload()
     with pytest.raises(InvalidInput, match="share weights: load the teacher a second time"):
         made(tmp_path, model=model, teacher=model)
+
+
+def deeper(base):
+    """Another model that has the embedding of the base."""
+    config = copy.deepcopy(base.config)
+    config.num_hidden_layers = 3
+    config.layer_types = None
+    model = random_model(config, 9)
+    model.model.embed_tokens = base.model.embed_tokens
+    return model
+
+
+def same_memory(base):
+    """Another model whose weights are other objects over the memory of the base."""
+    model = random_model(base.config, 9)
+    for ours, theirs in zip(model.parameters(), base.parameters(), strict=True):
+        ours.data = theirs.data
+    return model
+
+
+@pytest.mark.parametrize("other", [deeper, same_memory])
+def test_another_model_that_shares_weights_is_not_taken_for_the_base(tmp_path, other):
+    base = student(dropout=0.0)
+    teacher, model = other(base), get_peft_model(base, LoraConfig(**LORA))
+    takes = [one.requires_grad for one in model.parameters()]
+    with pytest.raises(InvalidInput, match=r"share weights: load the teacher a second time, or give student\.get_base"):
+        made(tmp_path, model=model, teacher=teacher)
+    assert [one.requires_grad for one in model.parameters()] == takes
+
+
+def test_another_adapter_on_the_same_weights_is_refused(tmp_path):
+    base = student(dropout=0.0)
+    twin = same_memory(base)
+    pair = [get_peft_model(one, LoraConfig(**LORA)) for one in (base, twin)]
+    with pytest.raises(InvalidInput, match="share weights"):
+        made(tmp_path, model=pair[0], teacher=pair[1])
+
+
+def test_an_adapted_student_is_not_its_own_teacher(tmp_path):
+    model = adapted()
+    for teacher in (model, model.base_model):
+        with pytest.raises(InvalidInput, match="share weights"):
+            made(tmp_path, model=model, teacher=teacher)
+    assert any(one.requires_grad for one in model.parameters())

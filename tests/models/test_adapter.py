@@ -5,6 +5,7 @@ import shutil
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from akl_viz.errors import CheckpointUnavailable
@@ -185,6 +186,11 @@ FORMS = {
     "rows": {"trainable_token_indices": [5, 7]},
     "saved": {"modules_to_save": ["embed_tokens", "lm_head"]},
     "resized": {"added": 3},
+    "resized, with rows": {"added": 3, "trainable_token_indices": [5, SPARE + 1]},
+    "resized, with rows of both ends": {
+        "added": 3,
+        "trainable_token_indices": {"embed_tokens": [5, SPARE + 1], "lm_head": [5, SPARE + 2]},
+    },
     "resized and saved": {"added": 3, "modules_to_save": ["embed_tokens", "lm_head"]},
     "targets embeddings": {"target_modules": ["q_proj", "embed_tokens"]},
     "dora": {"use_dora": True},
@@ -206,6 +212,17 @@ def test_every_form_of_an_adapter_is_the_model_that_was_saved_with_its_tokenizer
         wanted = model(torch.tensor([ids])).logits
         got = loaded.model(torch.tensor([ids])).logits
     torch.testing.assert_close(got, wanted, atol=MERGE_ATOL, rtol=MERGE_ATOL)
+
+
+def test_trained_rows_that_are_stored_twice_and_differ_are_refused(spare, tmp_path):
+    saved(spare, tmp_path / "own", **FORMS["resized, with rows"])
+    file = tmp_path / "own" / "adapter_model.safetensors"
+    ends = [name for name in load_file(file) if name.endswith("lm_head.token_adapter.trainable_tokens_delta")]
+    if not ends:
+        load_checkpoint(str(tmp_path / "own"))  # input and output embeddings are two: each row is stored once
+        return
+    save_file({name: part + (name in ends) for name, part in load_file(file).items()}, file, {"format": "pt"})
+    assert "did not reach the model: merge the adapter into its base" in refusal(tmp_path / "own")
 
 
 def test_an_adapter_without_a_tokenizer_has_that_of_its_base_and_its_own_template(adapter):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from akl_viz.models import Policy, load_checkpoint
+from akl_viz.errors import CheckpointUnavailable
+from akl_viz.models import ModelPool, Policy, load_checkpoint
 from tests.models.refusing import refusal
 
 FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors", "chat_template.jinja"]
@@ -46,6 +47,38 @@ def test_files_that_are_not_read_may_be_long_or_of_any_kind(llama):
         opened.truncate(3_000_000_000)
     os.mkfifo(llama / "log")
     load_checkpoint(str(llama))
+
+
+@pytest.mark.parametrize("depth", [101, 500, 900, 50_000])
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("kind", [('{"a":', "}"), ("[", "]")], ids=["objects", "lists"])
+def test_entries_within_entries_without_end(families, llama, depth, file, kind):
+    path, (opening, closing) = llama / file, kind
+    path.write_text(f'{path.read_text()[:-2]}, "x": {opening * depth}1{closing * depth}}}', encoding="utf-8")
+    deep = f"{path} nests its entries more than 100 levels deep, which no such file of a checkpoint does: "
+    for ask in (lambda: load_checkpoint(str(llama)), lambda: ModelPool().pair(str(llama), str(families / "gpt2"))):
+        with pytest.raises(CheckpointUnavailable) as caught:
+            ask()
+        assert str(caught.value).startswith((deep, f"{path} is not a valid JSON file"))
+
+
+def test_entries_within_a_hundred_entries_are_read(llama):
+    path = llama / "config.json"
+    path.write_text(f'{path.read_text()[:-2]}, "x": {"[" * 98}{"]" * 98}}}', encoding="utf-8")
+    assert load_checkpoint(str(llama)).info.vocab_size == 320
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"text_config": {}}, {"text_config": []}, {"vocab_size": None}, {"vocab_size": []}, {"rope_parameters": 7}],
+    ids=str,
+)
+@pytest.mark.parametrize("place", [0, 1], ids=["teacher", "student"])
+def test_a_configuration_that_fails_in_the_comparison_is_left_to_the_loader(families, llama, edit_json, change, place):
+    edit_json(llama / "config.json", **change)
+    pair = [str(llama), str(families / "gpt2")]
+    with pytest.raises(CheckpointUnavailable, match=str(llama)):
+        ModelPool().pair(pair[place], pair[1 - place])
 
 
 @pytest.mark.parametrize("name", ["num_hidden_layers", "num_labels"])

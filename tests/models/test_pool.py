@@ -9,8 +9,9 @@ import weakref
 import pytest
 import torch
 
-from akl_viz.errors import CheckpointUnavailable
+from akl_viz.errors import CheckpointUnavailable, VocabularyMismatch
 from akl_viz.models import ModelPool, Policy, load_checkpoint, memory_plan
+from tests.checkpoints import make_tokenizer
 
 
 @pytest.fixture
@@ -121,6 +122,39 @@ def test_a_model_compared_with_itself_is_held_once(counted, names):
     first, second = counted.pair(names[0], names[0])
     assert first is second
     assert len(counted) == 1
+
+
+@pytest.fixture
+def other_words(llama, families):
+    """A checkpoint whose tokens are numbered in another way than those of the families."""
+    make_tokenizer("Quite other words, and in another order: zebra quagga okapi " * 3).save_pretrained(llama)
+    return str(llama)
+
+
+@pytest.mark.parametrize("held", [(), (0,), (1,)], ids=["neither", "teacher", "student"])
+def test_tokenizers_are_compared_before_any_weights_are_read_whatever_is_held(counted, names, other_words, held):
+    pair = (names[1], other_words)
+    for place in held:
+        counted.get(pair[place])
+    loads = len(counted.loads)
+    with pytest.raises(VocabularyMismatch, match="number their tokens differently"):
+        counted.pair(*pair)
+    assert len(counted.loads) == loads
+
+
+def test_a_pair_is_compared_once(names, monkeypatch):
+    compared = []
+    monkeypatch.setattr("akl_viz.models.pool.compare_tokenizers", lambda *pair: compared.append(pair[:2]))
+    pool = ModelPool(loader=lambda reference, **options: reference.name)
+    pool.pair(names[0], names[1])
+    pool.pair(names[0], names[1])
+    pool.pair(names[2], names[2])
+    assert len(compared) == 1
+
+
+def test_a_pair_is_whole_although_the_pool_was_cleared_while_it_loaded(names):
+    pool = ModelPool(loader=lambda reference, **options: pool.clear() or reference.name)
+    assert pool.pair(names[0], names[1]) == (names[0], names[1])
 
 
 def test_threads_that_want_one_model_load_it_once(counted, names):
