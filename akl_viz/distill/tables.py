@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +42,12 @@ LARGEST_UNPACKED = 2_000_000_000
 """Bytes a Parquet file may stand for."""
 MOST_VALUES = 100_000_000
 """Values of a Parquet file; a value that is absent costs no byte in it, but some in memory."""
+_LOOK = (
+    "import sys, pyarrow.parquet as p; m = p.read_metadata(sys.argv[1]); "
+    "[m.row_group(g).column(c) for g in range(m.num_row_groups) for c in range(m.num_columns)]"
+)
+"""A program that looks at what is looked at here."""
+_LOOK_S = 120
 _BATCH = 512
 _DECODED = 200_000_000
 """Bytes that may be decoded at a time of columns that are not kept packed."""
@@ -193,6 +201,7 @@ def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
     _fields_checked(path, list(facts.schema.to_arrow_schema()))
     if facts.num_rows > MOST_ROWS:
         raise InvalidInput(f"{path.name} has more than {MOST_ROWS:,} rows: use a part of it.")
+    _survived(path)
     groups = [facts.row_group(place) for place in range(facts.num_row_groups)]
     _unpacked_checked(path, sum(group.total_byte_size for group in groups))
     values = sum(group.column(place).num_values for group in groups for place in range(group.num_columns))
@@ -204,6 +213,19 @@ def _opened(path: Path) -> Iterator[tuple[ParquetFile, int]]:
     packed = [leaves[place].path for place in sorted(texts - loose)]
     with parquet.ParquetFile(path, read_dictionary=packed) as file:
         yield file, _rows_at_a_time(path, facts, loose)
+
+
+def _survived(path: Path) -> None:
+    """Refuse a file whose facts end the process that looks at them, as some broken ones do in Arrow.
+
+    Raises:
+        ValueError: another process did not survive it.
+    """
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _LOOK, str(path)], capture_output=True, timeout=_LOOK_S, check=False
+    )
+    if done.returncode:
+        raise ValueError("what the file says of its columns is broken")
 
 
 def _fields_checked(path: Path, fields: list[pa.Field], inside: str = "") -> None:

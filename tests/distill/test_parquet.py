@@ -117,3 +117,14 @@ def test_two_columns_of_one_name_are_refused(tmp_path, columns, names, said):
     parquet.write_table(pa.table(columns, names=names), tmp_path / "a.parquet")
     with pytest.raises(InvalidInput, match=rf"a.parquet has two columns named {said} one of them"):
         read_rows(tmp_path / "a.parquet")
+
+
+def test_a_file_that_ends_the_process_that_looks_at_it_is_refused(tmp_path):
+    """Arrow ends the process where the sizes that a column states do not fit its kind: here, that none is absent."""
+    path = save(tmp_path / "a.parquet", {"prompt": TEXTS}, None)
+    whole = path.read_bytes()
+    optional, required = b"\x02\x18\x06prompt", b"\x00\x18\x06prompt"
+    assert whole.count(optional) == 1
+    path.write_bytes(whole.replace(optional, required))
+    with pytest.raises(InvalidInput, match=r"a.parquet is not a valid Parquet file: write it again"):
+        read_rows(path)
