@@ -164,7 +164,7 @@ class Probe:
             check()
             logits = self._teacher_logits(index)
             parts += self._compared(index, sequence, logits, sizes=True)
-        values = {name: torch.cat([part[name] for part in parts]).double() for name in parts[0]}
+        values = {name: torch.cat([part[name] for part in parts]).cpu().double() for name in parts[0]}
         return {
             "positions": float(len(values["loss"])),
             "perplexity": math.exp(min(float(values["loss"].mean()), _LARGEST_LOSS)),

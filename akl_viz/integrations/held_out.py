@@ -12,6 +12,7 @@ import torch
 from akl_viz.distill.corpus import plain_ids, spaced
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.errors import InvalidInput
+from akl_viz.models.text import begin
 
 KINDS = "a text, a list of texts or of lists of token ids, or a dataset with a column input_ids or text"
 
@@ -22,7 +23,8 @@ def held_out_sequences(
     """The first sequences of two tokens or more, each cut at the window.
 
     A single text is one stream of tokens, of which windows are taken evenly spaced. Several texts are tokenised as
-    the tokenizer does by itself, special tokens included. Padding that an attention_mask marks is left out.
+    the tokenizer does by itself, special tokens included, and each begins as `begin` says. Padding that an
+    attention_mask marks is left out.
 
     Args:
         held_out: see KINDS.
@@ -35,7 +37,8 @@ def held_out_sequences(
         InvalidInput: none of these kinds, an id beyond the vocabulary, or no sequence of two tokens or more.
     """
     if isinstance(held_out, str):
-        ids = _checked(plain_ids(tokenizer, held_out, lambda: None), rows)
+        text = plain_ids(tokenizer, held_out, lambda: None)
+        ids = _checked([*begin(tokenizer, text).ids, *text], rows)
         found = list(spaced(ids, window, count)) if len(ids) >= 2 else []
     else:
         read = (_sequence(row, tokenizer, rows, window) for row in _rows(held_out))
@@ -70,12 +73,20 @@ def _sequence(row: Any, tokenizer: Any, rows: int, window: int) -> TokenSequence
     if isinstance(row, Mapping):
         given = row.get("input_ids", row.get("text"))
     if isinstance(given, str):
-        given = tokenizer(given, verbose=False)["input_ids"]
+        given = _read(tokenizer, given)
     ids = _checked(given, rows)
     mask = row.get("attention_mask") if isinstance(row, Mapping) else None
     if mask is not None and len(mask) == len(ids):
         ids = ids[torch.as_tensor(mask).bool()]
     return TokenSequence(ids[:window])
+
+
+def _read(tokenizer: Any, text: str) -> list[int]:
+    """The tokens of a text with what the tokenizer puts around it, but never the begin token twice, or none set."""
+    batch = tokenizer(text, return_special_tokens_mask=True, verbose=False)
+    ids, mask = list(batch["input_ids"]), list(batch["special_tokens_mask"])
+    inner = ids[mask.index(0) :] if 0 in mask else []
+    return [*begin(tokenizer, inner).ids, *inner]
 
 
 def _checked(given: Any, rows: int) -> torch.Tensor:

@@ -8,6 +8,7 @@ from akl_viz.errors import InvalidInput
 from akl_viz.integrations.held_out import held_out_sequences, left_out
 from tests.checkpoints import VOCABULARY, make_tokenizer
 from tests.integrations.training import HELD_OUT
+from tests.models.test_text import with_bos
 
 TOKENIZER = make_tokenizer()
 LISTS = [TOKENIZER(text)["input_ids"] for text in HELD_OUT]
@@ -80,3 +81,15 @@ def test_what_is_none_of_these_forms_is_refused_in_one_sentence(held_out, senten
     with pytest.raises(InvalidInput, match=sentence) as caught:
         read(held_out)
     assert str(caught.value).count(". ") == 0
+
+
+@pytest.mark.parametrize("text", ["It is a truth", "<bos>It is a truth"])
+def test_a_text_begins_once_alone_and_among_others(text):
+    tokenizer = with_bos()
+    words = tokenizer("It is a truth", add_special_tokens=False)["input_ids"]
+    alone, among = (held_out_sequences(one, tokenizer, rows=320, window=64, count=2)[0] for one in (text, [text]))
+    assert alone.ids.tolist() == [0, *words]
+    assert among.ids.tolist() == [0, *words, 1]
+    tokenizer = make_tokenizer()
+    tokenizer.add_bos_token = True
+    assert held_out_sequences(["It is a truth"], tokenizer, rows=320, window=64, count=2)[0].ids.tolist() == [0, *words]
