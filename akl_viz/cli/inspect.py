@@ -108,16 +108,20 @@ def _row(arguments: argparse.Namespace, path: Path) -> Example:
     number = 1 if arguments.row is None else arguments.row
     if not 1 <= number <= len(rows.examples):
         raise InvalidInput(f"{path.name} has the rows 1 to {len(rows.examples)}, so there is no row {number}.")
+    example = rows.examples[number - 1]
+    if not (example.prompt.strip() or example.response.strip() or example.messages):
+        raise InvalidInput(f"Row {number} of {len(rows.examples)} of {path.name} is empty: score another by --row.")
     for note in (
         f"Row {number} of {len(rows.examples)} of {path.name} is scored; --row N scores another.",
         *rows.notes,
     ):
         sys.stderr.write(f"{note}\n")
-    return rows.examples[number - 1]
+    return example
 
 
 def _trace(arguments: argparse.Namespace, text: str | Example, settings: Settings) -> TokenTrace:
     from akl_viz.analysis.trace import token_trace
+    from akl_viz.distill.corpus import LEAST_TOKENS, plain_ids
     from akl_viz.distill.dialogue import Dialogue
     from akl_viz.models import ModelPool, Parts, Policy, reading_of
 
@@ -131,7 +135,10 @@ def _trace(arguments: argparse.Namespace, text: str | Example, settings: Setting
     )
     if isinstance(text, str):
         return token_trace(teacher, student, text, settings)
-    with Dialogue(reading_of(teacher, student).tokenizer, chat=arguments.chat) as dialogue:
+    tokenizer = reading_of(teacher, student).tokenizer
+    if not (text.response or text.messages) and len(plain_ids(tokenizer, text.prompt, lambda: None)) < LEAST_TOKENS:
+        raise InvalidInput("The row holds no text of two tokens or more: a token is scored from the one before it.")
+    with Dialogue(tokenizer, chat=arguments.chat) as dialogue:
         parts: Parts = dialogue.write(text).parts
         for note in dialogue.notes():
             sys.stderr.write(f"{note}\n")

@@ -23,6 +23,8 @@ from akl_viz.models.text import begin
 from akl_viz.paths import DATA
 
 HELD_OUT_SHARE = 0.05
+LEAST_TOKENS = 2
+"""Of a text: a token is learnt from the one before it."""
 _PIECE = 200_000
 """Characters that are tokenised at a time, so that a long text can be given up halfway."""
 
@@ -75,8 +77,16 @@ def load_corpus(
     Raises:
         InvalidInput: the file is missing, empty, too large, broken, or holds nothing of two tokens or more.
     """
-    reader = _Reader(tokenizer, check, scored or _anything)
-    length = min(data.window, context)
+    found = _corpus(data, _Reader(tokenizer, check, scored or _anything), min(data.window, context), windows)
+    sequences = (found.train[0],) if isinstance(found.train, Windows) else found.train
+    if context < data.window and any(len(one.ids) == context for one in sequences):
+        note = f"Sequences end at {context:,} tokens, not at the window of {data.window:,}: the models take no more."
+        found = replace(found, notes=(note, *found.notes))
+    return found
+
+
+def _corpus(data: DataConfig, reader: _Reader, length: int, windows: int) -> Corpus:
+    """The sequences of at most that length."""
     prompt = min(data.prompt_tokens, length - 1) if data.source != "text" else 1
     if data.text == BUNDLED_TEXT:
         train, held_out = _bundled_streams(reader)
@@ -84,7 +94,7 @@ def load_corpus(
     path = Path(data.text).expanduser()
     if not is_table(path):
         return from_stream(_stream(reader, [read_text(path)], ends=False)[0], length, prompt, windows, path.name)
-    rows = read_rows(path, data.column, data.response, check)
+    rows = read_rows(path, data.column, data.response, reader.check)
     if any(example.response or example.messages for example in rows.examples):
         found = _from_rows(rows, data, reader, length, windows)
     elif data.response_only:
@@ -143,7 +153,7 @@ def _stream(reader: _Reader, texts: Iterable[str], *, ends: bool) -> tuple[Tenso
     parts, left_out = [], 0
     for text in texts:
         ids = [id_ for piece in _pieces(text) for id_ in plain_ids(tokenizer, piece, reader.check)]
-        if ends and len(ids) < 2:
+        if ends and len(ids) < LEAST_TOKENS:
             left_out += 1
             continue
         reader.scored(text, ids)

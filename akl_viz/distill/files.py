@@ -77,8 +77,10 @@ class _Reading:
         return self.row[name]
 
     def text(self, name: str) -> str:
-        """A column's text. Raises InvalidInput where it holds another thing."""
+        """A column's text, empty for null. Raises InvalidInput where it holds another thing."""
         value = self.take(name)
+        if value is None:
+            return ""
         if not isinstance(value, str):
             raise InvalidInput(f"{self.where} holds no text in the column {name}: choose a column of texts.")
         return value
@@ -90,7 +92,7 @@ class _Reading:
 
     def usual(self, *names: str) -> str:
         """The first of the names under which the row says something, else the first that is there, or an empty one."""
-        there = [name for name in names if self.row.get(name) is not None]
+        there = [name for name in names if name in self.row]
         return next((name for name in there if not says_nothing(self.row[name])), there[0] if there else "")
 
     def parts(self, names: tuple[str, ...]) -> list[str]:

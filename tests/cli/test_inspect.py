@@ -191,6 +191,22 @@ def test_rows_that_are_not_there_are_refused(run, pair, tmp_path, name, options,
     assert said in told.err
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": ""}, "Row 1 of 1 of r.jsonl is empty: score another by --row."),
+        ({"text": None}, "Row 1 of 1 of r.jsonl is empty: score another by --row."),
+        ({"text": "a"}, "The row holds no text of two tokens or more: a token is scored from the one before it."),
+    ],
+)
+def test_a_row_that_is_nothing_to_learn_from_is_nothing_to_score(run, pair, tmp_path, row, said):
+    (tmp_path / "r.jsonl").write_text(json.dumps(row))
+    told = run("inspect", *pair, "--text-file", tmp_path / "r.jsonl")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.endswith(f"{said}\n")
+    assert ("is scored" in told.err) == (row["text"] == "a")
+
+
 def test_a_byte_order_mark_is_not_scored(run, pair, tmp_path):
     (tmp_path / "t.txt").write_bytes(b"\xef\xbb\xbfIt is a truth")
     document = strictly(run("inspect", *pair, "--text-file", tmp_path / "t.txt", "--json").out)

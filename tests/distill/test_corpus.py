@@ -1,5 +1,6 @@
 """From a text to sequences: windows, prompts and responses, chat templates, what is held out."""
 
+import json
 import lzma
 
 import pytest
@@ -49,6 +50,14 @@ def test_a_text_becomes_windows_with_its_end_held_out(tokenizer, tmp_path):
 def test_a_window_is_no_longer_than_the_context(tokenizer, tmp_path):
     corpus = load(tokenizer, write(tmp_path / "a.txt", "It is a truth. " * 100), window=256, context=32)
     assert {len(one.ids) for one in [*corpus.train, *corpus.held_out]} == {32}
+    assert corpus.notes == ("Sequences end at 32 tokens, not at the window of 256: the models take no more.",)
+
+
+def test_a_window_beyond_the_context_that_no_row_reaches_is_not_spoken_of(tokenizer, tmp_path):
+    rows = [{"prompt": "It is", "response": " a truth."}] * 4
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    assert load(tokenizer, path, window=256, context=64).notes == ()
+    assert load(tokenizer, path, window=256, context=4).notes[0].startswith("Sequences end at 4 tokens, not at")
 
 
 def test_a_short_text_is_measured_on_itself_and_says_so(tokenizer, tmp_path):
