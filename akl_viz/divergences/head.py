@@ -24,6 +24,8 @@ class Head:
     ids: Tensor
     """(R, K) token ids of the flattened positions; the first `size` of a row are its head, the slots after them repeat
     the first. Meaningless in wide rows."""
+    filled: Tensor
+    """(R, K) bool, which slots are no repetition."""
     size: Tensor
     """(...) number of head tokens, at least 1."""
     wide: Tensor
@@ -48,8 +50,7 @@ class Head:
     def mass(self, values: Tensor, room: Tensor | None = None) -> Tensor:
         """(...) sums of (..., V) values over the head; of probabilities, the mass it holds."""
         rows = values.reshape(-1, values.shape[-1])
-        filled = torch.arange(self.ids.shape[-1], device=rows.device) < self.size.view(-1, 1)
-        sums = (rows.gather(-1, self.ids) * filled).sum(-1)
+        sums = (rows.gather(-1, self.ids) * self.filled).sum(-1)
         if len(self.wide):
             sums.index_copy_(
                 0, self.wide, torch.mul(self._wide(rows), self.members, out=first_rows(room, self.members)).sum(-1)
@@ -94,13 +95,13 @@ def find_head(
     """The head by the rule of `head_mask`, from probabilities (..., V); `room` lends memory of that shape by name."""
     rule = Rule(float(MU.check(mu)), BOUNDARY.check(boundary) == "reach")
     rows = probabilities.reshape(-1, probabilities.shape[-1])
-    ids, size, wide = short_heads(rows, rule)
+    ids, filled, size, wide = short_heads(rows, rule)
     if len(wide) == 0:
-        return Head(ids, size.view(probabilities.shape[:-1]), wide, rows[:0])
+        return Head(ids, filled, size.view(probabilities.shape[:-1]), wide, rows[:0])
     many = rows if len(wide) == len(rows) else rows.index_select(0, wide)
     members, scratch = (first_rows(room(name), many) for name in (f"head {mu} {boundary}", "scratch"))
     found, sizes = wide_heads(many, rule, members, scratch)
-    return Head(ids, size.index_copy(0, wide, sizes).view(probabilities.shape[:-1]), wide, found)
+    return Head(ids, filled, size.index_copy(0, wide, sizes).view(probabilities.shape[:-1]), wide, found)
 
 
 def head_mask(teacher: Tensor, mu: float = 0.5, boundary: Boundary = "below") -> Tensor:

@@ -47,7 +47,7 @@ class Rule:
         return inside.clip(max=mass.shape[-1]) if self.reach else inside
 
 
-def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
+def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The heads that end among the entries above the floor.
 
     The few entries are looked at in NumPy, where a call on so little costs less; an accelerator must be waited for.
@@ -57,8 +57,8 @@ def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
         rule: where the head ends.
 
     Returns:
-        ids (R, K), the slots past each head repeating its first token; sizes (R,); and the rows (W,), ascending, whose
-        heads were not found: they count as one token, 0.
+        ids (R, K), the slots past each head repeating its first token; which slots do not (R, K); sizes (R,); and the
+        rows (W,), ascending, whose heads were not found: they count as one token, 0.
     """
     count, vocabulary = rows.shape
     flat, floor = rows.reshape(-1), max(_LEAST, _SHARE / vocabulary)
@@ -67,14 +67,14 @@ def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
         places = np.flatnonzero(flat.numpy() > floor)
         entries = flat.numpy()[places]
     else:
-        there = (flat > floor).nonzero().squeeze(-1)
-        places, entries = there.cpu().numpy(), flat[there].cpu().numpy()
+        found = (flat > floor).nonzero().squeeze(-1)
+        places, entries = found.cpu().numpy(), flat[found].cpu().numpy()
     every = np.arange(count)[:, None]
     above = np.bincount(places // vocabulary, minlength=count)[:, None]
-    filled = np.arange(above.max(initial=1)) < above
-    values: _Values = np.zeros(filled.shape, entries.dtype)
-    ids: _Ids = np.zeros(filled.shape, np.int64)
-    values[filled], ids[filled] = entries, places
+    there = np.arange(above.max(initial=1)) < above
+    values: _Values = np.zeros(there.shape, entries.dtype)
+    ids: _Ids = np.zeros(there.shape, np.int64)
+    values[there], ids[there] = entries, places
     # Stable, and the entries came in the order of their ids: so do equal ones.
     order = np.argsort(-values, axis=-1, kind="stable")
     mass = np.cumsum(values[every, order], axis=-1, dtype=np.float64)
@@ -83,9 +83,13 @@ def short_heads(rows: Tensor, rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
     size[lost] = 1
     ids = ids[every, order[:, : size.max(initial=1)]] - every * vocabulary
     ids[lost] = 0
-    ids = np.where(np.arange(ids.shape[-1]) < size[:, None], ids, ids[:, :1])
-    ids_there, size_there, wide = (torch.from_numpy(one).to(rows.device) for one in (ids, size, np.flatnonzero(lost)))
-    return ids_there, size_there, wide
+    filled = np.arange(ids.shape[-1]) < size[:, None]
+    ids = np.where(filled, ids, ids[:, :1])
+
+    def back(found: _Values) -> Tensor:
+        return torch.from_numpy(found).to(rows.device)
+
+    return back(ids), back(filled), back(size), back(lost.nonzero()[0])
 
 
 def first_rows(room: Tensor | None, like: Tensor) -> Tensor | None:

@@ -20,7 +20,7 @@ CLAIMS = {
             for count in (64, 256, 512)
         },
         "AKL / KL(T‖S), lm V=128256 N=256": 1.0,
-        "AKL / KL(T‖S), lm V=32000 N=64": 1.8,
+        "AKL / KL(T‖S), lm V=32000 N=64": 1.5,
         **{f"AKL / KL(T‖S), flat V={size} N=64": 3.5 for size in (32000, 50257, 128256, 151936)},
         "peak of AKL, V=128256 N=256": 1.25,
         "peak from hidden states, AKL / sort-based": 0.25,
