@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from akl_viz.distill.places import from_root
@@ -30,8 +30,8 @@ def check_outputs(
         models: references of the models it reads.
 
     Raises:
-        InvalidInput: a folder, a file whose folder is missing, an input, or a place in a model or in a run; a link to
-            one of these counts as what it leads to.
+        InvalidInput: a folder, a file whose folder is missing, a pipe or a disk, an input, or a place in a model or in
+            a run; a link to one of these counts as what it leads to.
     """
     given = [(option, target) for option, target in outputs.items() if target is not None]
     read = _model_places(models)
@@ -40,6 +40,7 @@ def check_outputs(
             raise InvalidInput(f"{target.absolute()} is a folder: name a file in it.")
         if not target.absolute().parent.is_dir():
             raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
+        _refuse_waiting(option, target)
         for text in texts:
             if _one_file(target, text):
                 raise InvalidInput(f"{option} {target} would overwrite the text that is read: choose another file.")
@@ -63,6 +64,31 @@ def writing(target: Path) -> Iterator[None]:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise InvalidInput(f"{target} cannot be written ({reason}); choose another file.") from error
+
+
+def _refuse_waiting(option: str, target: Path) -> None:
+    """Refuse a pipe, which waits for a reader, perhaps for ever, and what else is neither a file nor a terminal.
+
+    A pipe that this process has open already (standard output, a shell's >(...)) has its reader.
+    """
+    try:
+        facts = target.stat()
+    except OSError:
+        return
+    mode = facts.st_mode
+    if stat.S_ISREG(mode) or stat.S_ISCHR(mode) or (stat.S_ISFIFO(mode) and _is_open(facts)):
+        return
+    what = "a pipe, which waits for a reader" if stat.S_ISFIFO(mode) else "a disk or a socket"
+    raise InvalidInput(f"{option} {target} is {what}: name a file, or /dev/stdout.")
+
+
+def _is_open(facts: os.stat_result) -> bool:
+    """Whether a file is one that this process has open."""
+    for entry in Path("/dev/fd").iterdir():
+        with suppress(OSError):
+            if os.path.samestat(facts, os.fstat(int(entry.name))):
+                return True
+    return False
 
 
 def _refuse_kept(option: str, target: Path, read: Iterable[Path]) -> None:

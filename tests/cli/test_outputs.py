@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 from dataclasses import replace
 
 import pytest
@@ -165,3 +166,29 @@ def test_a_run_begins_neither_in_a_model_nor_in_another_run(run, model, kept):
     assert f"would write into the run {kept}" in one_line(run(*start, kept / "inside", *words))
     assert not (folder / "run").exists()
     assert not (kept / "inside").exists()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("command", ["inspect", "toy"])
+def test_a_pipe_without_a_reader_is_refused_and_not_waited_for(run, pair, tmp_path, idle, command, linked):
+    os.mkfifo(tmp_path / "pipe")
+    target = tmp_path / "pipe"
+    if linked:
+        target = tmp_path / "out.csv"
+        target.symlink_to("pipe")
+    words = ["inspect", *pair, *TEXT] if command == "inspect" else ["toy", "plateau"]
+    said = one_line(run(*words, "--csv", target))
+    assert f"--csv {target} is a pipe, which waits for a reader: name a file, or /dev/stdout." in said
+
+
+def test_a_socket_is_no_file(run, pair, tmp_path, idle, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("s")
+        assert "--csv s is a disk or a socket: name a file" in one_line(run("inspect", *pair, *TEXT, "--csv", "s"))
+
+
+@pytest.mark.parametrize(("target", "begins"), [("/dev/stdout", b"r,phi"), ("/dev/fd/1", b"r,phi"), ("/dev/null", b"")])
+def test_an_open_pipe_and_the_null_device_take_a_table(shell, target, begins):
+    done = shell("toy", "proof", "phi", "--csv", target)
+    assert (done.returncode, done.stderr, done.stdout[:5]) == (0, b"", begins)
