@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import combinations
 from pathlib import Path
 
 from akl_viz.distill.places import from_root
@@ -20,7 +22,11 @@ _MOST_LINKS = 40
 
 
 def check_outputs(
-    outputs: Mapping[str, Path | None], *, texts: Iterable[Path] = (), models: Iterable[str] = ()
+    outputs: Mapping[str, Path | None],
+    *,
+    texts: Iterable[Path] = (),
+    models: Iterable[str] = (),
+    printed: str = "",
 ) -> None:
     """Refuse files that cannot be written or must not be, before anything is computed for them.
 
@@ -28,23 +34,25 @@ def check_outputs(
         outputs: option -> the file it names, None where it is not given.
         texts: files the command reads.
         models: references of the models it reads.
+        printed: the option that prints to standard output beside the files; empty where nothing is printed.
 
     Raises:
-        InvalidInput: a folder, a file whose folder is missing, a pipe or a disk, an input, or a place in a model or in
-            a run; a link to one of these counts as what it leads to.
+        InvalidInput: a folder, a file whose folder is missing, a pipe or a disk, an input, a place in a model or in a
+            run, or one file for two outputs; a link to one of these counts as what it leads to.
     """
     given = [(option, target) for option, target in outputs.items() if target is not None]
     read = _model_places(models)
     for option, target in given:
-        if target.is_dir():
-            raise InvalidInput(f"{target.absolute()} is a folder: name a file in it.")
-        if not target.absolute().parent.is_dir():
-            raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
-        _refuse_waiting(option, target)
+        _refuse_no_file(option, target)
         for text in texts:
             if _one_file(target, text):
                 raise InvalidInput(f"{option} {target} would overwrite the text that is read: choose another file.")
         _refuse_kept(option, target, read)
+        if printed and _is_printed_to(target):
+            raise InvalidInput(f"{option} {target} is the file that {printed} prints to: choose another file.")
+    for (option, target), (other, second) in combinations(given, 2):
+        if _holds_one(target) and _one_file(target, second):
+            raise InvalidInput(f"{option} and {other} both name {target}: give each a file of its own.")
 
 
 def check_run_folder(option: str, folder: Path, *, models: Iterable[str] = ()) -> None:
@@ -66,11 +74,15 @@ def writing(target: Path) -> Iterator[None]:
         raise InvalidInput(f"{target} cannot be written ({reason}); choose another file.") from error
 
 
-def _refuse_waiting(option: str, target: Path) -> None:
-    """Refuse a pipe, which waits for a reader, perhaps for ever, and what else is neither a file nor a terminal.
+def _refuse_no_file(option: str, target: Path) -> None:
+    """Refuse a folder, a missing one, a pipe that waits for a reader, perhaps for ever, and what else holds no table.
 
     A pipe that this process has open already (standard output, a shell's >(...)) has its reader.
     """
+    if target.is_dir():
+        raise InvalidInput(f"{target.absolute()} is a folder: name a file in it.")
+    if not target.absolute().parent.is_dir():
+        raise InvalidInput(f"{target} cannot be written: make the folder {target.absolute().parent} first.")
     try:
         facts = target.stat()
     except OSError:
@@ -147,6 +159,19 @@ def _one_file(one: Path, other: Path) -> bool:
         return one.samefile(other)
     except (OSError, ValueError):
         return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _holds_one(target: Path) -> bool:
+    """Whether of two outputs in one place one would be lost: a terminal, a pipe and the null device take both."""
+    return not target.exists() or target.is_file()
+
+
+def _is_printed_to(target: Path) -> bool:
+    """Whether standard output leads into this very file."""
+    try:
+        return target.is_file() and os.path.samestat(target.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return False
 
 
 def _is_among(target: Path, place: Path) -> bool:

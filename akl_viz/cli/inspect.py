@@ -61,6 +61,7 @@ def run_inspect(arguments: argparse.Namespace) -> None:
         {"--csv": arguments.csv, "--parquet": arguments.parquet},
         texts=[arguments.text_file] if arguments.text_file is not None else [],
         models=(arguments.teacher, arguments.student),
+        printed="--json" if arguments.json else "",
     )
     trace = _trace(arguments, _text(arguments), settings)
     _write_tables(arguments, trace)

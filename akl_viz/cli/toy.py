@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_toy(arguments: argparse.Namespace) -> None:
     """Run one experiment; print or write what came out."""
-    check_outputs({"--csv": arguments.csv, "--out": arguments.out})
+    check_outputs({"--csv": arguments.csv, "--out": arguments.out}, printed="--json" if arguments.json else "")
     result: Result = arguments.experiment(arguments)
     document = json.dumps(result.document, ensure_ascii=False, allow_nan=False)
     if arguments.csv is not None:

@@ -4,12 +4,15 @@ import json
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from akl_viz.cli import inspect, toy
 from akl_viz.distill import RunStore
+from tests.cli.conftest import ROOT
 from tests.cli.test_mistakes import TEXT, one_line
 
 TABLES = ("--csv", "--parquet")
@@ -192,3 +195,35 @@ def test_a_socket_is_no_file(run, pair, tmp_path, idle, monkeypatch):
 def test_an_open_pipe_and_the_null_device_take_a_table(shell, target, begins):
     done = shell("toy", "proof", "phi", "--csv", target)
     assert (done.returncode, done.stderr, done.stdout[:5]) == (0, b"", begins)
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("second", ["same", "side/../same", "soft", "hard"])
+@pytest.mark.parametrize("command", ["inspect", "toy"])
+def test_one_file_is_not_given_for_two_outputs(run, pair, tmp_path, idle, command, second, there):
+    (tmp_path / "side").mkdir()
+    (tmp_path / "soft").symlink_to("same")
+    if there or second == "hard":
+        (tmp_path / "same").write_text("kept")
+    if second == "hard":
+        os.link(tmp_path / "same", tmp_path / "hard")
+    words, other = (["inspect", *pair, *TEXT], "--parquet") if command == "inspect" else (["toy", "plateau"], "--out")
+    said = one_line(run(*words, "--csv", tmp_path / "same", other, tmp_path / second))
+    assert f"--csv and {other} both name {tmp_path / 'same'}: give each a file of its own." in said
+
+
+def test_two_outputs_may_both_go_nowhere(run):
+    assert run("toy", "proof", "phi", "--csv", "/dev/null", "--out", "/dev/null").code == 0
+
+
+@pytest.mark.parametrize("named", ["out.json", "/dev/stdout"])
+@pytest.mark.parametrize(("printed", "code"), [(["--json"], 2), ([], 0)])
+def test_a_table_does_not_overwrite_what_is_printed(tmp_path, named, printed, code):
+    target = tmp_path / named
+    with (tmp_path / "out.json").open("wb") as file:
+        words = [sys.executable, "-m", "akl_viz", "toy", "proof", "phi", "--csv", str(target), *printed]
+        done = subprocess.run(words, stdout=file, stderr=subprocess.PIPE, cwd=ROOT, timeout=120)
+    assert done.returncode == code
+    said = f"--csv {target} is the file that --json prints to: choose another file."
+    assert (said in done.stderr.decode()) == (code == 2)
+    assert (tmp_path / "out.json").read_text().startswith("r,phi") == (code == 0)
