@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.command import Command, print_line
+from akl_viz.cli.files import check_run_folder
 from akl_viz.cli.parser import path_of
 from akl_viz.distill.config import BUNDLED_TEXT, TOY_TEXT, DistillConfig
 from akl_viz.distill.content import check_file
@@ -123,6 +124,7 @@ def _config(arguments: argparse.Namespace) -> DistillConfig | None:
         flag = next(option.flag for option in OPTIONS if option.field == missing[0])
         raise InvalidInput(f"The run needs {flag}: give it, or --resume for a run that was begun.")
     config = changed(DistillConfig(), given)
+    check_run_folder("--out", arguments.out, models=(config.teacher, config.student))
     if config.data.text not in (BUNDLED_TEXT, TOY_TEXT):
         # Before the heavy libraries: a text that nobody can read is told at once.
         with suppress(RuntimeError):

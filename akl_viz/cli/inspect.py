@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.command import Command, print_line
-from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.files import check_outputs, writing
 from akl_viz.cli.parser import path_of
 from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.errors import InvalidInput
@@ -57,7 +57,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run_inspect(arguments: argparse.Namespace) -> None:
     """Trace a text and print or write it."""
     settings = settings_of(arguments)
-    check_folders(arguments.csv, arguments.parquet)
+    check_outputs(
+        {"--csv": arguments.csv, "--parquet": arguments.parquet},
+        texts=[arguments.text_file] if arguments.text_file is not None else [],
+        models=(arguments.teacher, arguments.student),
+        printed="--json" if arguments.json else "",
+    )
     trace = _trace(arguments, _text(arguments), settings)
     _write_tables(arguments, trace)
     if arguments.json:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from akl_viz.cli import toy_proof, toy_runs
 from akl_viz.cli.command import Command, print_line
-from akl_viz.cli.files import check_folders, writing
+from akl_viz.cli.files import check_outputs, writing
 from akl_viz.cli.parser import path_of
 from akl_viz.cli.toy_options import Result
 
@@ -64,7 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_toy(arguments: argparse.Namespace) -> None:
     """Run one experiment; print or write what came out."""
-    check_folders(arguments.csv, arguments.out)
+    check_outputs({"--csv": arguments.csv, "--out": arguments.out}, printed="--json" if arguments.json else "")
     result: Result = arguments.experiment(arguments)
     document = json.dumps(result.document, ensure_ascii=False, allow_nan=False)
     if arguments.csv is not None:

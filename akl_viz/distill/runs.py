@@ -19,10 +19,9 @@ from akl_viz.distill.config import DistillConfig, loss_folder
 from akl_viz.distill.lock import is_held
 from akl_viz.distill.places import found_reference
 from akl_viz.distill.records import HISTORY_COLUMNS, ProbeDetail, TeacherDetail
+from akl_viz.distill.run_file import RUN_FILE, read_meta
 from akl_viz.errors import InvalidInput
 
-SCHEMA = 1
-RUN_FILE = "run.json"
 HISTORY_FILE = "history.parquet"
 CHECKPOINTS = "checkpoints"
 PROBES = "probes"
@@ -38,7 +37,6 @@ _LARGEST_UNPACKED = 400_000_000
 """Bytes of a file of measurements once unpacked: zeros pack a thousandfold, and a foreign folder may be hostile."""
 
 LOG = logging.getLogger(__name__)
-_LARGEST_JSON = 2_000_000
 _STEP = re.compile(r"step-(\d{6,})")
 
 
@@ -142,7 +140,7 @@ def open_run(folder: Path | str) -> Run:
         InvalidInput: it is no run folder, or its run.json is broken or of a newer version.
     """
     folder = Path(folder)
-    meta = _read_meta(folder)
+    meta = read_meta(folder)
     given = meta.get("config")
     config = DistillConfig.from_json(given) if given is not None else None
     losses = config.losses if config is not None else tuple(map(str, _list(meta.get("losses"))))
@@ -190,7 +188,7 @@ def delete_run(root: Path | str, name: str) -> None:
     plain = name not in {"", ".", ".."} and Path(name).name == name and not name.startswith(".")
     if not plain or folder.is_symlink() or folder.resolve().parent != root or not folder.is_dir():
         raise InvalidInput(f"There is no run {name!r} in {root}: choose one from the list.")
-    _read_meta(folder)
+    read_meta(folder)
     if is_held(folder):
         raise InvalidInput(f"The run {name} is still going: stop it first.")
     try:
@@ -269,25 +267,6 @@ def resume_point(folder: Path, loss: str) -> tuple[int, Path] | None:
             f"The checkpoints of {loss} in {folder} lack {RESUME_FILE}, so the run cannot go on: start a new run."
         )
     return max(whole.items()) if whole else None
-
-
-def _read_meta(folder: Path) -> Mapping[str, Any]:
-    """run.json as an object of the right schema."""
-    path = folder / RUN_FILE
-    try:
-        size = path.stat().st_size
-        meta = json.loads(path.read_text(encoding="utf-8")) if size <= _LARGEST_JSON else None
-    except FileNotFoundError as error:
-        raise InvalidInput(f"{folder} is no run folder (it has no {RUN_FILE}): check the path.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not a readable JSON file: it was not written by AKL Viz.") from error
-    if size > _LARGEST_JSON:
-        raise InvalidInput(f"{path} is too large to be a run's: it was not written by AKL Viz.")
-    if not isinstance(meta, dict) or meta.get("schema") != SCHEMA:
-        raise InvalidInput(
-            f"{path} does not describe a run of schema {SCHEMA}: open it with the version that wrote it."
-        )
-    return meta
 
 
 def _last_saved(folder: Path, loss: str) -> int:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from akl_viz import __version__
 from akl_viz.distill import runs
 from akl_viz.distill.atomic import (
     PARTIAL,
@@ -34,9 +31,8 @@ from akl_viz.distill.atomic import (
 from akl_viz.distill.config import DistillConfig, loss_folder
 from akl_viz.distill.lock import LOCK, RunLock
 from akl_viz.distill.records import HISTORY_COLUMNS, ProbeDetail, ProbeRow, TeacherDetail
+from akl_viz.distill.run_file import RUN_FILE, SCHEMA, versions
 from akl_viz.errors import InvalidInput
-
-_LIBRARIES = ("torch", "transformers", "numpy", "pandas", "safetensors", "peft", "accelerate")
 
 
 class RunStore:
@@ -83,16 +79,16 @@ class RunStore:
         with explained(folder):
             make_folder(folder)
             if any(entry.name != LOCK and not entry.name.startswith(PARTIAL) for entry in folder.iterdir()):
-                holds = "a run: resume it" if (folder / runs.RUN_FILE).exists() else "other files: leave it"
+                holds = "a run: resume it" if (folder / RUN_FILE).exists() else "other files: leave it"
                 raise InvalidInput(f"The folder {folder} already holds {holds}, or choose a new folder.")
             lock = _taken(folder)
         meta: dict[str, Any] = {
-            "schema": runs.SCHEMA,
+            "schema": SCHEMA,
             "name": folder.resolve().name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "status": "running",
             "message": "",
-            "versions": _versions(),
+            "versions": versions(),
             "losses": list(config.losses if config else losses),
             "config": config.to_json() if config else None,
         }
@@ -113,7 +109,7 @@ class RunStore:
         meta = runs.open_run(folder).meta
         with explained(folder):
             lock = _taken(folder)
-        now = {**meta, "status": "running", "message": "", "versions": _versions()}
+        now = {**meta, "status": "running", "message": "", "versions": versions()}
         return cls._made(folder, lock, now, begin=begin)
 
     @classmethod
@@ -142,7 +138,7 @@ class RunStore:
         """Change entries of run.json (status, message, teacher, student, notes, config) and write it."""
         self._meta.update(changes)
         with explained(self.folder):
-            write_bytes(self.folder / runs.RUN_FILE, (json.dumps(self._meta, indent=1) + "\n").encode())
+            write_bytes(self.folder / RUN_FILE, (json.dumps(self._meta, indent=1) + "\n").encode())
         self.begun = True
 
     def row(self, loss: str, step: int, probe: ProbeRow, *, seconds: float, tokens: int, train_loss: float) -> None:
@@ -242,7 +238,7 @@ class RunStore:
         """Let another process write this run; a new folder that never began is taken away."""
         self._disk.shutdown()
         self._lock.release()
-        if not (self.folder / runs.RUN_FILE).exists():
+        if not (self.folder / RUN_FILE).exists():
             (self.folder / LOCK).unlink(missing_ok=True)
             with suppress(OSError):
                 self.folder.rmdir()
@@ -287,14 +283,3 @@ def _pruned(folder: Path, step: int, keep: int) -> None:
         remove_folder(path)
     for path in older:
         (path / runs.RESUME_FILE).unlink(missing_ok=True)
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what decides a run's numbers."""
-    found = {"akl_viz": __version__, "python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -15,7 +15,7 @@ from typing import Any
 
 from akl_viz.distill import ProbeConfig, ProbeDetail, ProbeRow, RunStore, open_run, read_history
 from akl_viz.distill.probes import Probe
-from akl_viz.distill.runs import RUN_FILE
+from akl_viz.distill.run_file import RUN_FILE
 from akl_viz.distill.sampling import Vocabulary
 from akl_viz.distill.sequences import TokenSequence
 from akl_viz.errors import AklVizError, InvalidInput

@@ -26,6 +26,8 @@ _ENTRIES = 10_000
 _LEVELS = 100
 """Levels of a configuration: real ones have less than ten."""
 _TEMPLATES = "additional_chat_templates"
+_CONFIGURATIONS = ("config.json", "adapter_config.json")
+_WEIGHTS = ("*.safetensors", "*.bin")
 
 
 def check_folder(folder: Path, policy: Policy) -> None:
@@ -57,6 +59,15 @@ def check_file(path: Path, policy: Policy) -> None:
     if mode is not None and not stat.S_ISREG(mode):
         what = "a folder" if stat.S_ISDIR(mode) else "a device or a pipe"
         raise CheckpointUnavailable(f"{path} is {what}, not a file: copy the checkpoint again from where it came from.")
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder holds a configuration and weights: a configuration alone may be any program's."""
+    try:
+        named = any((folder / name).is_file() for name in _CONFIGURATIONS)
+        return named and any(any(folder.glob(glob)) for glob in _WEIGHTS)
+    except OSError:
+        return False
 
 
 def read_json(path: Path, policy: Policy) -> dict[str, Any]:

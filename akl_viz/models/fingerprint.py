@@ -35,7 +35,7 @@ def stamp(place: Path) -> tuple[tuple[str, int, int], ...]:
 
     Cheap enough to take on every use: a cache keyed by it reloads a checkpoint that was written anew.
     """
-    folders = [place, *_base_of(place)]
+    folders = [place, *bases_of(place)]
     files = [place] if place.is_file() else [file for folder in folders for file in _stamped(folder)]
     return tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
 
@@ -57,7 +57,7 @@ def base_places(folder: Path, named: str) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((folder / place, Path.cwd() / place)))
 
 
-def _base_of(place: Path) -> list[Path]:
+def bases_of(place: Path) -> list[Path]:
     """The local base of an adapter folder: the adapter loads differently when its base changes."""
     file = place / "adapter_config.json"
     try:

@@ -13,7 +13,7 @@ from akl_viz.errors import CheckpointUnavailable, OutOfMemory
 from akl_viz.models.kinds import other_senses
 from akl_viz.models.memory import is_out_of_memory
 from akl_viz.models.positions import stated_context
-from akl_viz.models.reference import SMOLLM2_REMEDY
+from akl_viz.models.reference import GGUF, SMOLLM2_REMEDY
 from akl_viz.models.source import Source, has_tokenizer, refuse_custom_code
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def build_plan(source: Source) -> tuple[Any, Any]:
     Raises:
         CheckpointUnavailable: no such class, or a configuration it refuses.
     """
-    if source.place.suffix == ".gguf":
+    if source.place.suffix == GGUF:
         return None, None
     from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -138,7 +138,7 @@ def load_tokenizer(source: Source) -> Any:
 
     root = source.base if source.base and not has_tokenizer(source.place) else source
     folder, extra = root.place, {}
-    if folder.suffix == ".gguf":
+    if folder.suffix == GGUF:
         folder, extra = folder.parent, {"gguf_file": folder.name}
     if root is source and source.base:
         extra = {"config": build_plan(source.base)[0]}  # an adapter has no config.json that names the kind

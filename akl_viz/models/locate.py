@@ -12,7 +12,7 @@ from akl_viz.models import hub
 from akl_viz.models.files import check_folder, read_json
 from akl_viz.models.fingerprint import base_places
 from akl_viz.models.headers import read_headers
-from akl_viz.models.reference import Policy, Reference, is_folder, is_hub_id
+from akl_viz.models.reference import GGUF, Policy, Reference, is_folder, is_hub_id
 from akl_viz.models.source import (
     ADAPTER_CONFIG,
     ADAPTER_WEIGHTS,
@@ -47,7 +47,7 @@ def locate(reference: Reference, policy: Policy, *, download: bool = True) -> So
         return replace(_read(folder, replace(policy, roots=None), typed_hub=True), commit=commit)
     if reference.path is None:
         raise CheckpointUnavailable(f"{reference} has no place on this machine: parse the reference again.")
-    if reference.path.suffix == ".gguf":
+    if reference.path.suffix == GGUF:
         source = Source(reference.path, (reference.path,), {}, {})
     elif reference.kind == "bundled":
         source = _read(reference.path, replace(policy, roots=None))

@@ -21,6 +21,9 @@ ALLOW_VARIABLE = "AKL_VIZ_ALLOW"
 ROOTS_VARIABLE = "AKL_VIZ_ROOTS"
 """Environment variable: folders, separated like PATH, outside which the app opens no checkpoint."""
 
+GGUF = ".gguf"
+"""Ending of the one kind of file that is a whole model."""
+
 SMOLLM2 = "smollm2"
 SMOLLM2_FOLDER = Path("extra") / SMOLLM2
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -128,8 +131,8 @@ class Policy:
 def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DATA) -> Reference:
     """Read a model reference: `bundled:NAME`, a local folder or a hub id, each with an optional `#revision`.
 
-    A text that looks like a path (starts with /, ./, ../ or ~, or holds more than one slash) or that exists as
-    a folder is local; anything else must have the form of a hub id. Nothing is opened and no network is used.
+    A text that looks like a path (starts with /, ./, ../ or ~, or holds more than one slash) or that exists is
+    local; anything else must have the form of a hub id. Nothing is opened and no network is used.
 
     Args:
         text: what the user typed.
@@ -138,7 +141,7 @@ def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DAT
 
     Raises:
         InvalidInput: the text has none of the three forms.
-        CheckpointUnavailable: the policy forbids it, or there is no bundled model of that name.
+        CheckpointUnavailable: the policy forbids it, it is a file, or there is no bundled model of that name.
     """
     policy = policy or Policy.for_command_line()
     text = text.strip()
@@ -151,9 +154,11 @@ def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DAT
     stem, revision = _split_revision(text)
     if stem.startswith(_PREFIX):
         return _bundled(stem.removeprefix(_PREFIX), revision, policy, data)
-    if _looks_local(stem) or ("local" in policy.kinds and is_folder(Path(stem))):
+    if _looks_local(stem) or ("local" in policy.kinds and is_there(Path(stem))):
         policy.check_kind("local", stem)
         path = policy.check_path(Path(stem))
+        if is_there(path) and not is_folder(path) and path.suffix != GGUF:
+            raise CheckpointUnavailable(f"{_cut(stem)} is a file: give its folder.")
         return Reference("local", str(path), revision, path)
     if not is_hub_id(stem):
         raise InvalidInput(
@@ -166,6 +171,14 @@ def parse_reference(text: str, policy: Policy | None = None, *, data: Path = DAT
 def is_hub_id(text: str) -> bool:
     """Whether a text has the form of a hub id: owner/name, or the bare name of the hub's oldest models."""
     return bool(_HUB.fullmatch(text)) and ".." not in text and "--" not in text
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything at a path that we can see."""
+    try:
+        return path.expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def is_folder(path: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from akl_viz.errors import CheckpointUnavailable, InvalidInput
-from akl_viz.models import Policy, Reference, load_checkpoint, parse_reference
+from akl_viz.models import Policy, Reference, hub, load_checkpoint, parse_reference
 from akl_viz.models.reference import is_hub_id
 from akl_viz.paths import runs_root
 
@@ -42,6 +42,35 @@ def test_a_folder_that_exists_is_local_although_it_looks_like_a_hub_id(tmp_path,
     monkeypatch.chdir(tmp_path)
     assert parse_reference("owner/name").path == tmp_path.resolve() / "owner" / "name"
     assert parse_reference("owner/other").kind == "hub"
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "notes"])
+def test_a_file_is_named_as_one_and_looked_up_nowhere(tmp_path, monkeypatch, name):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(hub, "fetch", lambda *_, **__: pytest.fail("the hub was asked"))
+    for text in (f"model/{name}", f"./model/{name}", str(tmp_path / "model" / name)):
+        for revision in ("", "#abc123"):
+            with pytest.raises(CheckpointUnavailable) as caught:
+                load_checkpoint(f"{text}{revision}")
+            assert str(caught.value) == f"{text} is a file: give its folder."
+    monkeypatch.chdir("model")
+    assert refused(name) == f"{name} is a file: give its folder."
+
+
+def test_a_file_that_is_a_whole_model_is_one(tmp_path, monkeypatch):
+    (tmp_path / "small.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    for text in ("small.gguf", "./small.gguf"):
+        assert parse_reference(text).path == tmp_path.resolve() / "small.gguf"
+
+
+def test_a_file_outside_the_roots_is_not_said_to_be_one(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "in").mkdir()
+    policy = Policy(roots=(tmp_path / "in",))
+    assert f"{tmp_path / 'file'} lies outside the folders this app may read" in refused(str(tmp_path / "file"), policy)
 
 
 def test_a_folder_with_a_hash_in_its_name_is_that_folder(tmp_path):
