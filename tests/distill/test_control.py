@@ -73,6 +73,13 @@ def test_ruined_weights_never_push_out_the_good_ones(tmp_path, monkeypatch):
     assert list(open_run(tmp_path / "run").checkpoints("akl")) == [3, 4]
 
 
+def test_weights_that_are_saved_alone_are_not_said_to_be_saved_too(tmp_path):
+    said = r"\(there is no good checkpoint of it, but its weights of step 1 are saved\)\.$"
+    with pytest.raises(Diverged, match=said):
+        run(toy(losses=("akl",), optimiser=OptimiserConfig(lr=1e30)), tmp_path / "run")
+    assert list(open_run(tmp_path / "run").checkpoints("akl")) == [1]
+
+
 def test_unknown_losses_and_parameters_are_refused_at_once(tmp_path):
     with pytest.raises(InvalidInput, match="There is no divergence 'kll'"):
         distill(toy(losses=("kll",)), tmp_path / "run")
