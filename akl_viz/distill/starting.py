@@ -16,6 +16,7 @@ from akl_viz.distill.store import RunStore
 from akl_viz.divergences import get
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
+from akl_viz.words import counted
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _continued(stored: DistillConfig, given: DistillConfig | None, done: int) ->
         )
     if wanted.steps < done:
         raise InvalidInput(
-            f"The run has made {done} steps already, so it cannot end after {wanted.steps}: "
+            f"The run has made {counted(done, 'step')} already, so it cannot end after {wanted.steps}: "
             f"ask for {done} or more, or start a new run."
         )
     return wanted
