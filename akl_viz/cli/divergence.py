@@ -9,6 +9,7 @@ from akl_viz.cli.command import Command, print_line
 from akl_viz.cli.numbers import numbers_of
 from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.loss_spec import SYNTAX, LossSpec
+from akl_viz.words import counted
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def run_divergence(arguments: argparse.Namespace) -> None:
         print_line(f"{row.spec!s:<28} {row.value:>12.6f} {row.unit}{bound}  {row.divergence.direction}")
     for head in comparison.heads.values():
         print_line(
-            f"head ({head.boundary}): {int(head.mask.sum())} tokens, mass {head.mass:.6f}, "
+            f"head ({head.boundary}): {counted(int(head.mask.sum()), 'token')}, mass {head.mass:.6f}, "
             f"head gap {head.head_gap:.6f}, tail gap {head.tail_gap:.6f}, w {head.weight_forward:.6f}"
         )
 

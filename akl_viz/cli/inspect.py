@@ -15,6 +15,7 @@ from akl_viz.cli.parser import path_of
 from akl_viz.cli.settings import add_settings, settings_of
 from akl_viz.errors import InvalidInput
 from akl_viz.records import Settings, TokenTrace
+from akl_viz.words import counted
 
 if TYPE_CHECKING:
     from akl_viz.distill.files import Example
@@ -111,13 +112,14 @@ def _row(arguments: argparse.Namespace, path: Path) -> Example:
     if arguments.chat and not any(example.response or example.messages for example in rows.examples):
         raise InvalidInput(f"{path.name} has no column of responses for --chat: name it by --response.")
     number = 1 if arguments.row is None else arguments.row
-    if not 1 <= number <= len(rows.examples):
-        raise InvalidInput(f"{path.name} has the rows 1 to {len(rows.examples)}, so there is no row {number}.")
+    count = len(rows.examples)
+    if not 1 <= number <= count:
+        raise InvalidInput(f"{path.name} has {counted(count, 'row')}, so there is no row {number}.")
     example = rows.examples[number - 1]
     if not (example.prompt.strip() or example.response.strip() or example.messages):
-        raise InvalidInput(f"Row {number} of {len(rows.examples)} of {path.name} is empty: score another by --row.")
+        raise InvalidInput(f"Row {number} of {count} of {path.name} is empty: score another by --row.")
     for note in (
-        f"Row {number} of {len(rows.examples)} of {path.name} is scored; --row N scores another.",
+        f"Row {number} of {count} of {path.name} is scored; --row N scores another.",
         *rows.notes,
     ):
         sys.stderr.write(f"{note}\n")
@@ -166,7 +168,7 @@ def _write_tables(arguments: argparse.Namespace, trace: TokenTrace) -> None:
 def _print_summary(trace: TokenTrace) -> None:
     from akl_viz.analysis.statistics import summarise
 
-    print_line(f"n = {trace.n_scored} scored positions, mean ± standard error (nats where a divergence)")
+    print_line(f"n = {counted(trace.n_scored, 'scored position')}, mean ± standard error (nats where a divergence)")
     for name, row in summarise(trace).items():
         spread = f" ± {row.se:.4f}" if row.se is not None else ""
         print_line(f"{name:<18} {row.mean:>12.6f}{spread}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from akl_viz.cli.toy_options import Result, add_losses, add_optimiser, losses_of, optimisers_of, optional_numbers
 from akl_viz.errors import InvalidInput
+from akl_viz.words import counted
 
 _LOSSES = ("forward_kl", "reverse_kl", "akl", "mixed_kl")
 _KLS = ("forward_kl", "reverse_kl")
@@ -71,7 +72,8 @@ def _simplex(arguments: argparse.Namespace) -> Result:
     lines = []
     for loss in found.paths:
         reached, last = found.reached(loss), found.tvd(loss)[-1]
-        steps = f"more than {len(found.paths[loss]) - 1} steps" if reached is None else f"{reached} steps"
+        count = len(found.paths[loss]) - 1 if reached is None else reached
+        steps = f"{'more than ' if reached is None else ''}{counted(count, 'step')}"
         lines.append(
             f"{loss:<20} {steps} until the total variation is below {found.threshold:g}, {last:.4g} at the end"
         )
@@ -85,7 +87,7 @@ def _late(arguments: argparse.Namespace) -> Result:
         raise InvalidInput("Give --preset or --teacher, not both.")
     given_losses = losses_of(arguments) or _KLS
     if len(given_losses) != len(_KLS):
-        raise InvalidInput(f"Two losses are compared: give --loss twice, not {len(given_losses)} times.")
+        raise InvalidInput(f"Two losses are compared: give --loss twice, not {counted(len(given_losses), 'time')}.")
     losses = (given_losses[0], given_losses[1])
     teacher = optional_numbers(arguments.teacher, "--teacher")
     if teacher is None:

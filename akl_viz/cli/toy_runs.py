@@ -19,6 +19,7 @@ from akl_viz.cli.toy_options import (
 )
 from akl_viz.errors import InvalidInput
 from akl_viz.records import BOUNDARIES
+from akl_viz.words import counted
 
 if TYPE_CHECKING:
     from akl_viz.toys import DiscreteConfig, FirstCount
@@ -78,7 +79,8 @@ def run_discrete(arguments: argparse.Namespace) -> Result:
             f"{loss:<28}" + "".join(f" {number:>{10 if place < 3 else 12}.4g}" for place, number in enumerate(numbers))
         )
     lines.append(
-        f"after {runs.config.steps} steps, means over n = {runs.config.seeds} seeds; {runs.config.optimisers[0].label}"
+        f"after {counted(config.steps, 'step')}, means over n = {counted(config.seeds, 'seed')}; "
+        f"{config.optimisers[0].label}"
     )
     counts: list[FirstCount] = []
     for other in others:
@@ -148,7 +150,8 @@ def run_gaussian(arguments: argparse.Namespace) -> Result:
         for one in optima:
             place = ", ".join(f"{mean:.4f} (sd {sd:.4f})" for mean, sd in zip(one.mean, one.sd, strict=True))
             kind = "global" if one.is_global else "local"
-            lines.append(f"{loss:<20} {kind:<7} {one.value:.6f} nats at {place}, {len(one.starts)} starts")
+            starts = counted(len(one.starts), "start")
+            lines.append(f"{loss:<20} {kind:<7} {one.value:.6f} nats at {place}, {starts}")
         if failed := len(fits.failed(loss)):
             told = "starts ended at no minimum: they ran off to ever more extreme students, or stand on a saddle"
             below = fits.ran_below(loss)
@@ -230,10 +233,11 @@ def run_plateau(arguments: argparse.Namespace) -> Result:
         limit=arguments.limit,
         progress=counting(),
     )
-    lines = [
-        f"{loss:<20} depth {depth:g}: " + (f"{steps} steps" if steps is not None else f"more than {found.limit} steps")
-        for (loss, depth), steps in found.steps.items()
-    ]
+    lines = []
+    for (loss, depth), steps in found.steps.items():
+        count = found.limit if steps is None else steps
+        told = f"{'more than ' if steps is None else ''}{counted(count, 'step')}"
+        lines.append(f"{loss:<20} depth {depth:g}: {told}")
     return Result(
         found.to_json(), found.frame(), [*lines, f"{found.optimiser.label}; total variation below {found.threshold:g}"]
     )

@@ -199,7 +199,8 @@ class _Race:
         before = self._session.before(lane)
         kept = f"its last good checkpoint is of step {before}" if before else "there is no good checkpoint of it"
         if lane.step and lane.saved == lane.step:
-            kept += f", and its weights of step {lane.step} are saved too"
+            weights = f"its weights of step {lane.step} are saved"
+            kept += f", and {weights} too" if before else f", but {weights}"
         raise Diverged(
             f"{lane.loss} diverged at step {lane.step + 1}: its loss or gradient is no finite number any more; "
             f"lower the learning rate ({self._config.optimiser.lr:g}) or clip the gradient ({kept})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import stat
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -56,12 +57,25 @@ def _content(folder: Path) -> Any:
     """The JSON in a folder's run.json."""
     path = folder / RUN_FILE
     try:
-        size = path.stat().st_size
-        meta = json.loads(path.read_text(encoding="utf-8")) if size <= _LARGEST else None
-    except FileNotFoundError as error:
+        facts = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"{folder} is a file, not a run folder: give the folder of a run.") from error
         raise InvalidInput(f"{folder} is no run folder (it has no {RUN_FILE}): check the path.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{path} is not a readable JSON file: it was not written by AKL Viz.") from error
-    if size > _LARGEST:
+    except OSError as error:
+        raise InvalidInput(_unreadable(path, error)) from error
+    # A pipe has no size, and reading it waits for a writer.
+    if not stat.S_ISREG(facts.st_mode):
+        raise InvalidInput(f"{path} is no plain file: it was not written by AKL Viz.")
+    if facts.st_size > _LARGEST:
         raise InvalidInput(f"{path} is too large to be a run's: it was not written by AKL Viz.")
-    return meta
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(_unreadable(path, error)) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not a readable JSON file: it was not written by AKL Viz.") from error
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path} cannot be read ({error.strerror}): check the path and its rights."

@@ -16,6 +16,7 @@ from akl_viz.distill.store import RunStore
 from akl_viz.divergences import get
 from akl_viz.errors import InvalidInput
 from akl_viz.loss_spec import LossSpec
+from akl_viz.words import counted
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,29 @@ def plan_run(config: DistillConfig | None, folder: Path | str | None, *, resume:
     if config is None:
         raise InvalidInput("There is nothing to run: give a configuration, or a folder to resume.")
     config = absolute(config)
-    check_losses(config)
+    check_losses(config, begun=resume)
     text_digest(config.data.text)
     return Plan(config, place, resume, join(config.device), meta)
 
 
-def check_losses(config: DistillConfig) -> None:
-    """Refuse losses the table of divergences does not have, and mixtures without a text to learn.
+def check_losses(config: DistillConfig, *, begun: bool = False) -> None:
+    """Refuse losses the table of divergences does not have or that are one, and mixtures without a text to learn.
+
+    Args:
+        config: which losses, and what they learn on.
+        begun: the run has begun; one from before goes on with a loss that it has twice.
 
     Raises:
         InvalidInput: names the loss and what there is.
     """
+    # A parameter that is left out has its default: akl and akl:mu=0.5 are one loss.
+    met: dict[tuple[str, frozenset[tuple[str, float | str]]], str] = {}
     for loss in config.losses:
         spec = LossSpec.parse(loss)
-        get(spec.key).checked(spec.params)
+        full = (spec.key, frozenset(get(spec.key).checked(spec.params).items()))
+        if full in met and not begun:
+            raise InvalidInput(f"The loss {met[full]} is listed twice, also as {loss}: list each loss once.")
+        met[full] = loss
     if config.data.source == "student" and config.kd_ratio < 1.0:
         raise InvalidInput(
             "A student cannot learn its own samples as a text: set kd_ratio to 1, or take the sequences from the text."
@@ -116,7 +126,7 @@ def _continued(stored: DistillConfig, given: DistillConfig | None, done: int) ->
         )
     if wanted.steps < done:
         raise InvalidInput(
-            f"The run has made {done} steps already, so it cannot end after {wanted.steps}: "
+            f"The run has made {counted(done, 'step')} already, so it cannot end after {wanted.steps}: "
             f"ask for {done} or more, or start a new run."
         )
     return wanted

@@ -14,6 +14,7 @@ from akl_viz.distill.sampling import Sampler, Vocabulary
 from akl_viz.distill.seeds import generator
 from akl_viz.distill.sequences import Batch, Order, TokenSequence, collate
 from akl_viz.errors import InvalidInput
+from akl_viz.words import counted
 
 _SAMPLES_KEPT = 20_000
 """Teacher's samples kept in memory, at a few kilobytes each."""
@@ -37,9 +38,10 @@ class Supply:
         Raises:
             InvalidInput: the rows of a batch cannot be shared evenly by the processes.
         """
-        if config.data.rows % processes.count:
+        rows = config.data.rows
+        if rows % processes.count:
             raise InvalidInput(
-                f"{config.data.rows} rows cannot be shared by {processes.count} processes: "
+                f"{counted(rows, 'row')} cannot be shared by {processes.count} processes: "
                 f"choose a number of rows that {processes.count} divides."
             )
         self._corpus = corpus

@@ -11,6 +11,7 @@ from akl_viz.metrics import loss_name
 from akl_viz.records import FloatArray
 from akl_viz.toys.intervals import binomial_interval, told_interval
 from akl_viz.toys.results import GAPS, DiscreteRuns
+from akl_viz.words import counted
 
 _STARTS = {
     "uniform": "from logits drawn from 0 to 1",
@@ -91,7 +92,7 @@ class FirstCount:
         parts = []
         kinds = (
             (self.empty, f"the {_GAPS[self.field]} was 0 from the beginning"),
-            (self.never, f"neither got there within {self.steps:,} steps"),
+            (self.never, f"neither got there within {counted(self.steps, 'step', ',')}"),
             (same, self._same),
         )
         for count, what in kinds:

@@ -154,3 +154,24 @@ def test_a_reader_that_leaves_early_ends_the_command_quietly(lines):
     assert process.wait(timeout=60) == 0
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["inspect", "--text", "Zq"], "n = 1 scored position, mean"),
+        (["inspect", "--text", "Zqx"], "n = 2 scored positions, mean"),
+        (["divergence", "--teacher", "6,4", "--student", "1,1"], "head (below): 1 token, mass"),
+        (["toy", "discrete", "--steps", "1", "--loss", "akl"], "after 1 step, means over n = 1 seed; adam"),
+        (
+            ["toy", "discrete", "--steps", "2", "--seeds", "2", "--loss", "akl"],
+            "after 2 steps, means over n = 2 seeds;",
+        ),
+        (["toy", "plateau", "--limit", "1", "--depths", "5"], "depth 5: more than 1 step\n"),
+        (["toy", "proof", "simplex", "--steps", "1"], "more than 1 step until"),
+    ],
+)
+def test_one_of_a_thing_is_not_several(run, pair, argv, said):
+    told = run(*argv, *(pair if argv[0] == "inspect" else []))
+    assert told.code == 0
+    assert said in told.out

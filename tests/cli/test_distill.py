@@ -160,6 +160,9 @@ def test_a_student_with_another_vocabulary_is_refused(run, pair, tmp_path):
 
 def test_a_folder_that_is_no_run_cannot_be_resumed(run, tmp_path):
     assert "is no run folder" in one_line(run("distill", "--resume", "--out", tmp_path))
+    (tmp_path / "t.txt").touch()
+    told = one_line(run("distill", "--resume", "--out", tmp_path / "t.txt"))
+    assert "t.txt is a file, not a run folder: give the folder of a run." in told
 
 
 def test_a_run_that_diverges_is_one_line(run, tmp_path):

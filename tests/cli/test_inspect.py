@@ -177,7 +177,7 @@ def test_a_row_of_a_table_is_scored_as_distill_reads_it(run, pair, tmp_path, opt
 @pytest.mark.parametrize(
     ("name", "options", "said"),
     [
-        ("r.jsonl", ["--row", "3"], "has the rows 1 to 2, so there is no row 3"),
+        ("r.jsonl", ["--row", "3"], "has 2 rows, so there is no row 3"),
         ("r.jsonl", ["--row", "0"], "so there is no row 0"),
         ("r.jsonl", ["--column", "who"], "has no column who"),
         ("r.jsonl", ["--chat"], "has no chat template"),

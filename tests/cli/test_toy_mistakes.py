@@ -43,7 +43,7 @@ import pytest
         (("proof", "simplex", "--start", "1,x,1"), "--start holds 'x', which is no number"),
         (("proof", "late", "--preset", "x"), "There is no preset 'x'"),
         (("proof", "late", "--preset", "zipf", "--teacher", "1,1"), "Give --preset or --teacher, not both"),
-        (("proof", "late", "--loss", "akl"), "give --loss twice, not 1 times"),
+        (("proof", "late", "--loss", "akl"), "give --loss twice, not 1 time."),
         (("proof", "late", "--distances", "nan"), "Distances must lie from 1e-06 to 100"),
         (("proof", "late", "--teacher", "0.5,0.5", "--distances", "1e-20"), "Distances must lie from 1e-06 to 100"),
         (

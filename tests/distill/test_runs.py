@@ -1,6 +1,8 @@
 """Folders are read without trust: opened, listed and deleted only where they are runs."""
 
+import errno
 import json
+import os
 import shutil
 import threading
 
@@ -35,6 +37,35 @@ def test_a_foreign_folder_is_refused_and_left_out_of_the_list(tmp_path, finished
     with pytest.raises(InvalidInput, match=said):
         open_run(tmp_path / "bad")
     assert [found.folder.name for found in list_runs(tmp_path)] == ["good"]
+
+
+def test_a_file_is_not_taken_for_a_broken_run(tmp_path):
+    file = tmp_path / "t.txt"
+    file.write_text("It is a truth")
+    with pytest.raises(InvalidInput) as caught:
+        open_run(file)
+    assert str(caught.value) == f"{file} is a file, not a run folder: give the folder of a run."
+    with pytest.raises(InvalidInput, match="is no run folder"):
+        open_run(file / "below")
+
+
+def test_a_pipe_in_place_of_a_runs_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(InvalidInput, match="is no plain file"):
+        open_run(tmp_path)
+
+
+def test_a_run_that_may_not_be_read_is_not_called_foreign(tmp_path, monkeypatch):
+    RunStore.create(tmp_path / "run", losses=["mine"]).close()
+
+    def refused(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    for name in ("stat", "read_text"):
+        with monkeypatch.context() as patched:
+            patched.setattr(type(tmp_path), name, refused)
+            with pytest.raises(InvalidInput, match=r"cannot be read \(Permission denied\)"):
+                open_run(tmp_path / "run")
 
 
 def test_a_broken_history_or_probe_is_named(copied):
