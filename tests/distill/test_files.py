@@ -293,10 +293,3 @@ def test_a_device_or_a_pipe_is_refused_unopened(tmp_path, read, suffix):
     for name in ("pipe", "zero"):
         with pytest.raises(InvalidInput, match="is a device or a pipe, not a file"):
             read(tmp_path / f"{name}{suffix}")
-
-
-@pytest.mark.parametrize("column", ["", "text"])
-def test_a_text_of_null_is_an_empty_one(tmp_path, column):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"text": null}\n{"text": "It is a truth."}\n')
-    assert read_rows(path, column).examples == [Example(""), Example("It is a truth.")]

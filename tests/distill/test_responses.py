@@ -2,6 +2,7 @@
 
 import pytest
 
+from akl_viz.distill.files import Example, read_rows
 from akl_viz.errors import InvalidInput
 from tests.checkpoints import make_tokenizer
 from tests.distill.test_corpus import ENDS, TURNS, chat_of, load
@@ -61,3 +62,10 @@ def test_a_table_of_empty_responses_is_refused(tokenizer, tmp_path):
     path = write(tmp_path / "a.jsonl", jsonl(*[{"prompt": "a man", "response": " "}] * 3))
     with pytest.raises(InvalidInput, match="holds no response to learn, since all are empty or of weight 0"):
         load(tokenizer, path, response_only=True)
+
+
+@pytest.mark.parametrize("column", ["", "text"])
+def test_a_text_of_null_is_an_empty_one(tmp_path, column):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": null}\n{"text": "It is a truth."}\n')
+    assert read_rows(path, column).examples == [Example(""), Example("It is a truth.")]
