@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from akl_viz.errors import InvalidInput
@@ -53,6 +54,22 @@ class LossSpec:
             f"{name}={value!r}" if isinstance(value, float) else f"{name}={value}" for name, value in self.given
         )
         return f"{self.key}:{listed}" if listed else self.key
+
+
+def refuse_twice(losses: Iterable[tuple[str, str, Mapping[str, float | str]]]) -> None:
+    """Refuse a loss that is another one in other words: akl and akl:mu=0.5, where 0.5 is the default.
+
+    Args:
+        losses: (as it is listed, key, all its parameters) of each.
+
+    Raises:
+        InvalidInput: names both.
+    """
+    met: dict[tuple[str, frozenset[tuple[str, float | str]]], str] = {}
+    for loss, key, params in losses:
+        first = met.setdefault((key, frozenset(params.items())), loss)
+        if first != loss:
+            raise InvalidInput(f"The loss {first} is listed twice, also as {loss}: list each loss once.")
 
 
 def typed_number(text: str) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from akl_viz.cli.numbers import numbers_of, points_of
-from akl_viz.loss_spec import SYNTAX
+from akl_viz.loss_spec import SYNTAX, refuse_twice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,21 @@ def add_optimiser(parser: argparse.ArgumentParser) -> None:
 
 
 def losses_of(arguments: argparse.Namespace) -> tuple[str, ...] | None:
-    """The given losses, each once; None where none was given."""
-    return tuple(dict.fromkeys(arguments.loss)) if arguments.loss else None
+    """The given losses, each once; None where none was given.
+
+    Raises:
+        InvalidInput: one is another one in other words, or is none.
+    """
+    if not arguments.loss:
+        return None
+    from akl_viz.toys.descent import Loss
+
+    # Where an experiment has a head of its own, a loss that names none looks at that.
+    own = {name: value for name in ("mu", "boundary") if (value := getattr(arguments, name, None)) is not None}
+    given = tuple(dict.fromkeys(arguments.loss))
+    losses = [(text, Loss.of(text, **own)) for text in given]
+    refuse_twice((text, loss.row.key, loss.params) for text, loss in losses)
+    return given
 
 
 def optimisers_of(preset: Sequence[Any], arguments: argparse.Namespace) -> Any:

@@ -15,7 +15,7 @@ from akl_viz.distill.runs import open_run
 from akl_viz.distill.store import RunStore
 from akl_viz.divergences import get
 from akl_viz.errors import InvalidInput
-from akl_viz.loss_spec import LossSpec
+from akl_viz.loss_spec import LossSpec, refuse_twice
 from akl_viz.words import counted
 
 
@@ -82,14 +82,10 @@ def check_losses(config: DistillConfig, *, begun: bool = False) -> None:
     Raises:
         InvalidInput: names the loss and what there is.
     """
-    # A parameter that is left out has its default: akl and akl:mu=0.5 are one loss.
-    met: dict[tuple[str, frozenset[tuple[str, float | str]]], str] = {}
-    for loss in config.losses:
-        spec = LossSpec.parse(loss)
-        full = (spec.key, frozenset(get(spec.key).checked(spec.params).items()))
-        if full in met and not begun:
-            raise InvalidInput(f"The loss {met[full]} is listed twice, also as {loss}: list each loss once.")
-        met[full] = loss
+    specs = [(loss, LossSpec.parse(loss)) for loss in config.losses]
+    full = [(loss, spec.key, get(spec.key).checked(spec.params)) for loss, spec in specs]
+    if not begun:
+        refuse_twice(full)
     if config.data.source == "student" and config.kd_ratio < 1.0:
         raise InvalidInput(
             "A student cannot learn its own samples as a text: set kd_ratio to 1, or take the sequences from the text."

@@ -61,6 +61,13 @@ import pytest
         (("discrete", "--depth", "2"), "--depth belongs to --start missing-mode"),
         (("discrete", "--tokens", "5"), "--tokens belongs to --preset zipf"),
         (("discrete", "--bottom", "5"), "--bottom belongs to --tail bottom"),
+        (("discrete", "--loss", "akl", "--loss", "akl:mu=.5"), "The loss akl is listed twice, also as akl:mu=.5"),
+        (
+            ("discrete", "--mu", "0.6", "--loss", "akl:mu=0.6", "--loss", "akl"),
+            "is listed twice, also as akl:",
+        ),
+        (("gaussian", "--loss", "akl", "--loss", "akl:boundary=below"), "listed twice, also as akl:boundary=below"),
+        (("proof", "late", "--loss", "akl", "--loss", "akl:mu=.5"), "listed twice, also as akl:mu=.5"),
         ((), "the following arguments are required: TOY"),
         (("nonsense",), "invalid choice: 'nonsense'"),
     ],

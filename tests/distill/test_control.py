@@ -16,7 +16,6 @@ from akl_viz.distill import (
     distill,
     lane,
     open_run,
-    starting,
 )
 from akl_viz.distill.toy_language import toy_checkpoint
 from akl_viz.errors import Cancelled, CheckpointUnavailable, InvalidInput
@@ -88,27 +87,6 @@ def test_weights_that_are_saved_alone_are_not_said_to_be_saved_too(tmp_path):
     with pytest.raises(Diverged, match=said):
         run(toy(losses=("akl",), optimiser=OptimiserConfig(lr=1e30)), tmp_path / "run")
     assert list(open_run(tmp_path / "run").checkpoints("akl")) == [1]
-
-
-@pytest.mark.parametrize("others", [("akl:mu=0.5",), ("forward_kl", "akl:boundary=below,mu=0.5")])
-def test_a_loss_written_with_its_defaults_is_the_same_loss(others, tmp_path, monkeypatch):
-    config = toy(losses=("akl", *others))
-    with pytest.raises(InvalidInput, match=f"The loss akl is listed twice, also as {others[-1]}: list each loss once"):
-        distill(config, tmp_path / "run")
-    # A run that began with both, before they were told to be one, goes on.
-    with monkeypatch.context() as before:
-        before.setattr(starting, "check_losses", lambda *_, **__: None)
-        run(config, tmp_path / "run")
-    list(distill(dataclasses.replace(config, steps=config.steps + 1), tmp_path / "run", resume=True))
-    assert open_run(tmp_path / "run").status == "finished"
-
-
-def test_unknown_losses_and_parameters_are_refused_at_once(tmp_path):
-    with pytest.raises(InvalidInput, match="There is no divergence 'kll'"):
-        distill(toy(losses=("kll",)), tmp_path / "run")
-    with pytest.raises(InvalidInput, match="mu must be"):
-        distill(toy(losses=("akl:mu=2",)), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
 
 
 def test_the_toy_language_keeps_to_its_own_pair():
