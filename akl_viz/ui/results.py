@@ -23,6 +23,7 @@ from akl_viz.ui.inspector import inspector, standalone_html
 from akl_viz.ui.plain import plain
 from akl_viz.ui.tracing import TraceRequest
 from akl_viz.ui.view import View
+from akl_viz.words import counted
 
 
 def theme() -> Theme:
@@ -84,7 +85,7 @@ def summary_table(trace: TokenTrace) -> None:
     error = "" if agreement.se is None else f"± {_number(agreement.se)}"
     rows.append(("Same likeliest token", _number(agreement.mean), error, "share"))
     frame = pd.DataFrame(rows, columns=["", "mean", "s.e.", "unit"]).set_index("")
-    st.markdown(f"**Summary** over n = {trace.n_scored} scored positions, mean ± standard error")
+    st.markdown(f"**Summary** over n = {counted(trace.n_scored, 'scored position')}, mean ± standard error")
     st.table(frame)
     st.caption("Tokens of one text depend on each other: the error describes this text, not others.")
 
