@@ -84,7 +84,7 @@ def test_every_row_is_a_median_inside_its_range_with_all_facts(name):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ", row["date"])
 
 
-MISSED: set[tuple[str, str]] = set()
+MISSED: set[tuple[str, str]] = {("loss_cost", "AKL / KL(T‖S), lm V=32000 N=64")}
 """(benchmark, measure) of bars that are not met: the README says so beside the figure. One met again must leave."""
 
 
