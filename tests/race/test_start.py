@@ -1,10 +1,15 @@
 """Start: one press, one run, also where an impatient hand presses twice."""
 
+import json
+from dataclasses import replace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from akl_viz.distill import DistillConfig
 from akl_viz.ui.race.service import service
 from akl_viz.ui.race.start import TWICE_SECONDS
+from tests.checkpoints import save_llama
 from tests.race.conftest import toy_config, wait_for
 
 LONG = 100_000
@@ -76,3 +81,16 @@ def test_another_session_may_start_the_same(page):
     other = AppTest.from_function(_page, default_timeout=60)
     other.session_state["config"] = toy_config(steps=LONG)
     assert len(pressed(other.run())) == 2
+
+
+@pytest.mark.parametrize("said", ["64", None, [64], {"rows": 64}, -1, True])
+def test_a_vocabulary_that_is_no_number_of_tokens_leaves_the_cost_unknown(tmp_path, monkeypatch, page, said):
+    monkeypatch.setenv("AKL_VIZ_ROOTS", str(tmp_path))
+    monkeypatch.setenv("AKL_VIZ_ALLOW", "bundled,local")
+    folder = save_llama(tmp_path / "odd", 0)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": said}))
+    page.session_state["config"] = replace(DistillConfig(), teacher=str(folder), student=str(folder))
+    page.run()
+    assert not page.exception
+    assert "Time and memory are unknown" in page.markdown[0].value

@@ -129,7 +129,8 @@ def _sizes(teacher: str, student: str) -> Sizes | None:
             locate(parse_reference(name, Policy.for_app()), Policy.for_app(), download=False)
             for name in (teacher, student)
         ]
-        rows = read_json(found[0].place / "config.json", Policy.for_app()).get("vocab_size", 0)
+        rows = read_json(found[0].place / "config.json", Policy.for_app()).get("vocab_size")
     except AklVizError:
         return None
-    return Sizes(found[0].entries, found[1].entries, int(rows))
+    # A folder from anywhere may say anything there; that the model cannot be loaded is said at the start.
+    return Sizes(found[0].entries, found[1].entries, rows) if type(rows) is int and rows > 0 else None
