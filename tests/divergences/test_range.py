@@ -81,6 +81,20 @@ def test_masks_of_the_smallest_finite_number_never_give_nan(key, params):
                         assert gradient.isfinite().all()
 
 
+@pytest.mark.parametrize("key", DIVERGENCES)
+def test_the_gradient_of_an_infinite_value_stays_finite_also_divided_by_the_temperature(key):
+    for dtype in (torch.float32, torch.float64):
+        least, most = torch.finfo(dtype).min, torch.finfo(dtype).max
+        shapes = [[1.0, least / 2, 0.5], [0.0, most / 2, 0.5], [least, 0.2, 1.0], [least, least, 1.0], [1.0, 0.5, 0.2]]
+        first, second = torch.cartesian_prod(torch.arange(5), torch.arange(5)).T
+        table = torch.tensor(shapes, dtype=dtype)
+        for token in range(3):
+            target = {"target": torch.full((25,), token)} if DIVERGENCES[key].needs_target else {}
+            values, gradient = loss_and_gradient(key, table[first], table[second], temperature=0.5, **target)
+            assert not values.isnan().any()
+            assert gradient[values.isinf()].isfinite().all()
+
+
 @pytest.mark.parametrize("key", [key for key, row in DIVERGENCES.items() if row.smooth or key == "klr"])
 def test_wide_gaps_give_in_float32_what_they_give_in_float64(key):
     low = torch.finfo(torch.float32).min
