@@ -97,14 +97,19 @@ def test_a_choice_between_the_first_and_the_second_run_of_a_learn_page_stays(vis
     assert browser["capacity.seeds"] == 5
 
 
-def test_back_fills_the_race_also_where_a_choice_comes_before_its_values(visit):
+def gone_back(visit):
+    """A browser that went back to the first settings of the race, and the answer that it has not heard of."""
     browser = visit("race", link(steps=9, seed=3))
     before = browser.query
     browser.hear(browser.ask())
     browser.hear(browser.ask({"race.steps": 7}))
     assert raced(browser).steps == 7
     browser.query = before
-    answer = browser.ask(back=True)
+    return browser, browser.ask(back=True)
+
+
+def test_back_fills_the_race_also_where_a_choice_comes_before_its_values(visit):
+    browser, answer = gone_back(visit)
     later = browser.ask({"race.data.window": 48})
     browser.hear(answer)
     browser.hear(later)
@@ -114,12 +119,7 @@ def test_back_fills_the_race_also_where_a_choice_comes_before_its_values(visit):
 
 
 def test_a_choice_in_a_box_that_values_are_on_their_way_to_is_the_last_word(visit):
-    browser = visit("race", link(steps=9, seed=3))
-    before = browser.query
-    browser.hear(browser.ask())
-    browser.hear(browser.ask({"race.steps": 7}))
-    browser.query = before
-    answer = browser.ask(back=True)
+    browser, answer = gone_back(visit)
     later = browser.ask({"race.steps": 5})
     browser.hear(answer)
     browser.hear(later)
